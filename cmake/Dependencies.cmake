@@ -1,0 +1,28 @@
+# Every third-party library in one place. All are Debian 12 packages; scripts/setup.sh installs them.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(PNG REQUIRED)
+pkg_check_modules(sndfile REQUIRED IMPORTED_TARGET sndfile)
+pkg_check_modules(soxr REQUIRED IMPORTED_TARGET soxr)
+pkg_check_modules(kissfft REQUIRED IMPORTED_TARGET kissfft-float)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+# Header-only.
+find_package(CLI11 REQUIRED)
+find_package(tomlplusplus REQUIRED)
+# Sampled instruments for the sound world, where the user has them.
+pkg_check_modules(fluidsynth IMPORTED_TARGET fluidsynth)
+
+if(STAPES_TRAIN)
+  find_package(Torch QUIET)
+  if(NOT Torch_FOUND)
+    message(WARNING "libtorch was not found: stapes-train will not be built (set -DSTAPES_TRAIN=OFF to silence this)")
+    set(STAPES_TRAIN OFF)
+  endif()
+endif()
+if(STAPES_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()

@@ -1,0 +1,40 @@
+# stapes_folder(NAME [LINKS ...]): one library target per folder of src/.
+# The link list is the rule of the ladder in docs/architecture.md: what is not named there cannot be used.
+# Sources are all *.cc below the folder; *_test.cc become the test program NAME_test.
+function(stapes_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Werror)
+  if(STAPES_SANITIZE)
+    target_compile_options(${target} PUBLIC -fsanitize=${STAPES_SANITIZE} -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${STAPES_SANITIZE})
+  endif()
+endfunction()
+
+function(stapes_folder name)
+  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  set(target stapes_${name})
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC ${arg_LINKS})
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  stapes_compile_options(${target})
+  if(STAPES_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ${target} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE STAPES_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    stapes_compile_options(${name}_test)
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+                         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT 600)
+  endif()
+endfunction()
+
+# stapes_program(NAME MAIN [LINKS ...]): a program from one main file in cli/.
+function(stapes_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS})
+  stapes_compile_options(${name})
+endfunction()

@@ -1,0 +1,71 @@
+// Dtypes, shapes and views. Row-major, densely packed; the last dimension is contiguous.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace stapes {
+
+enum class DType : uint8_t { kF32, kF16, kBF16, kI64, kI32, kU8 };
+
+size_t size_bytes(DType dtype);
+const char* name(DType dtype);  // "F32", "BF16", ... as safetensors spells them
+
+using Shape = std::vector<int64_t>;
+
+int64_t element_count(const Shape& shape);  // the empty shape is a scalar: 1
+std::string to_string(const Shape& shape);  // "[3, 128]"
+
+// A tensor that somebody else owns (a mapped file, a Tensor, a training checkpoint).
+struct TensorView {
+  DType dtype = DType::kF32;
+  Shape shape;
+  const std::byte* data = nullptr;
+
+  int64_t element_count() const { return stapes::element_count(shape); }
+  size_t size_bytes() const;
+  // The elements of a kF32 view. Aborts for another dtype: ask for the conversion instead.
+  std::span<const float> f32() const;
+};
+
+// Elements of any float view widened to f32, in order. Throws nothing; aborts for integer dtypes.
+std::vector<float> widened_to_f32(const TensorView& view);
+
+float bf16_to_f32(uint16_t bits);
+uint16_t f32_to_bf16(float value);  // round to nearest even; NaN stays NaN
+float f16_to_f32(uint16_t bits);
+uint16_t f32_to_f16(float value);
+
+// An owned f32 tensor, 64-byte aligned, zero at the start.
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(Shape shape);
+
+  const Shape& shape() const { return shape_; }
+  int64_t dim(size_t axis) const { return shape_.at(axis); }
+  int64_t element_count() const { return static_cast<int64_t>(values().size()); }
+  std::span<float> values() { return {data_.get(), count_}; }
+  std::span<const float> values() const { return {data_.get(), count_}; }
+  float* data() { return data_.get(); }
+  const float* data() const { return data_.get(); }
+  // Row r of a matrix [rows, columns].
+  std::span<float> row(int64_t r);
+  std::span<const float> row(int64_t r) const;
+  TensorView view() const;
+
+ private:
+  struct Free {
+    void operator()(float* data) const noexcept;
+  };
+  Shape shape_;
+  size_t count_ = 0;
+  std::unique_ptr<float[], Free> data_;
+};
+
+}  // namespace stapes

@@ -1,0 +1,103 @@
+// The sound world: clips whose acoustic truth is known exactly, questions about them, answers, and a
+// reference chain of thought that names what is heard. Everything is a function of (seed, index).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stapes/audio.h"
+
+namespace stapes::world {
+
+enum class Split : uint8_t { kTrain, kTest };
+
+// One thing that sounds: a spoken digit or a note.
+struct Event {
+  double start_s = 0;
+  double end_s = 0;
+  int digit = -1;        // 0-9, or -1
+  std::string speaker;   // of the digit
+  int midi_note = -1;    // 0-127, or -1
+  double level_db = 0;   // of this event before noise
+};
+
+struct Truth {
+  std::vector<Event> events;  // in order of time
+  bool is_speech() const { return !events.empty() && events.front().digit >= 0; }
+  std::string timbre;         // of the melody
+  double notes_per_second = 0;
+  int loudness_trend = 0;     // melodies: +1 rises, -1 falls, 0 steady
+  double noise_db = 0;        // signal-to-noise ratio
+};
+
+struct Clip {
+  AudioClip audio;
+  Truth truth;
+};
+
+// Names are stable: they appear in recipes, JSONL and reports.
+enum class Task : uint8_t {
+  kTranscribe,     // "Which digits are spoken?"                        -> "3 7 1"
+  kCountDigits,    // "How many digits are spoken?"                     -> "3"
+  kSum,            // "What is the sum of the digits?"                  -> "11"
+  kLargest,        // "Which digit is the largest?"                     -> "7"
+  kSameSpeaker,    // "Are all digits spoken by the same person?"       -> "yes" / "no"
+  kCountNotes,     // "How many notes are there?"                       -> "5"
+  kCountRises,     // "How many times does the melody rise?"            -> "2"
+  kHighestNote,    // "Which note is the highest?"                      -> its place, "2"
+  kLoudness,       // "Does the loudness rise or fall?"                 -> "rise" / "fall" / "steady"
+};
+inline constexpr int kTaskCount = 9;
+const char* name(Task task);               // "transcribe", "count-digits", ...
+Task task_by_name(const std::string& name);  // throws kUsage with the list
+const char* canonical_question(Task task);
+bool is_speech_task(Task task);
+
+struct Example {
+  Clip clip;
+  Task task;
+  std::string question;  // canonical or a paraphrase
+  std::string thinking;  // names what is heard, ends in the step that gives the answer; no markers
+  std::string answer;
+};
+
+struct WorldOptions {
+  std::filesystem::path digits_folder;  // DIGIT_SPEAKER_TAKE.wav; empty: no speech tasks
+  int first_test_take = 5, last_test_take = 9;  // takes kept apart for Split::kTest
+  int max_digits = 4;                   // 1..4 recordings joined (curricula shorten it)
+  int max_notes = 8;                    // 3..8
+  bool sampled_instruments = false;     // also fluidsynth with a General MIDI soundfont, where installed
+  double paraphrase_share = 0.5;        // of questions that are not the canonical ones
+  bool augment = true;                  // level, speed, noise, colour; off: clean joins
+};
+
+class World {
+ public:
+  // Throws kNotFound / kInvalidData for a folder without usable recordings.
+  explicit World(WorldOptions options);
+  ~World();
+  World(World&&) noexcept;
+  // Thread-safe and a pure function of its arguments and the options.
+  Example example(Task task, Split split, uint64_t seed, uint64_t index) const;
+  // Sound and truth alone (several questions can be asked about one clip).
+  Clip speech_clip(Split split, uint64_t seed, uint64_t index) const;
+  Clip melody_clip(Split split, uint64_t seed, uint64_t index) const;
+  bool has_speech() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Question, thinking and answer for a clip; `seed` chooses the paraphrase.
+std::string question_for(Task task, double paraphrase_share, uint64_t seed);
+std::string thinking_for(Task task, const Truth& truth);
+std::string answer_for(Task task, const Truth& truth);
+
+// Every text the world can say (questions, thoughts, answers), for the small model's tokenizer.
+std::vector<std::string> text_corpus(int samples);
+
+}  // namespace stapes::world
