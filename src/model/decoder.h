@@ -1,0 +1,55 @@
+// The language decoder, Qwen2 (reference A3, A5): RMSNorm, biased query/key/value projections,
+// rotate-half RoPE, grouped-query attention, SwiGLU. Prefill and decode are the same forward.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/kv_view.h"
+#include "model/weights.h"
+#include "ops/ops.h"
+#include "spec/model_config.h"
+#include "tensor/tensor.h"
+
+namespace stapes {
+
+enum class LogitRows : uint8_t { kNone, kLast, kAll };
+
+// The next `rows` tokens of one sequence. kv holds its tokens [0, start_position) and has room for
+// the new ones.
+struct DecoderStep {
+  KvView kv;
+  int64_t start_position = 0;
+  int64_t rows = 0;  // at least 1
+  LogitRows logits = LogitRows::kLast;
+};
+
+class Decoder {
+ public:
+  // `ops` and what the weights view must outlive the decoder.
+  Decoder(const Ops& ops, DecoderConfig config, DecoderWeights weights);
+
+  const DecoderConfig& config() const { return config_; }
+
+  // ids [T] -> [T, D]. Rows of audio are then overwritten with the adaptor's. Throws kInvalidModel
+  // for an id outside of the vocabulary (the tokenizer does not fit the model).
+  Tensor embed(std::span<const int64_t> ids) const;
+
+  // x [T, D]: the steps' rows one after another. Writes their keys and values through the views and
+  // returns the wanted logits [rows wanted, V] in the same order. A sequence's logits have the same
+  // bits alone and in any batch, and in one piece or in several. Throws kTooLarge where a sequence
+  // would be longer than max_positions.
+  Tensor forward(const Tensor& x, std::span<const DecoderStep> steps) const;
+
+ private:
+  struct Scratch;
+  void layer(int64_t index, std::span<const DecoderStep> steps, Scratch& scratch) const;
+  Tensor logits(std::span<const DecoderStep> steps, Scratch& scratch) const;
+
+  const Ops* ops_;
+  DecoderConfig config_;
+  DecoderWeights weights_;
+};
+
+}  // namespace stapes

@@ -1,0 +1,48 @@
+// How a sequence's keys and values lie in pages. Whoever owns the pages (the engine's pool) hands a
+// view to the decoder, which writes the rows of the new tokens and reads all earlier ones.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "ops/ops.h"
+#include "spec/model_config.h"
+
+namespace stapes {
+
+// One page holds page_tokens consecutive tokens of one sequence for all layers:
+//   [layers, 2 (keys, values), K, page_tokens, W]
+// so that what one head reads of a page is one contiguous block.
+struct KvLayout {
+  int64_t layers = 0;
+  int64_t kv_heads = 0;    // K
+  int64_t head_width = 0;  // W
+  int64_t page_tokens = 16;
+  DType dtype = DType::kF32;
+
+  static KvLayout of(const DecoderConfig& config, int64_t page_tokens = 16);
+
+  int64_t page_bytes() const { return layers * 2 * plane_bytes(); }
+  // Pages that hold `tokens` tokens.
+  int64_t pages_for(int64_t tokens) const { return (tokens + page_tokens - 1) / page_tokens; }
+  // The keys, or the values, of one layer in one page.
+  int64_t plane_bytes() const {
+    return kv_heads * page_tokens * head_width * static_cast<int64_t>(size_bytes(dtype));
+  }
+};
+
+// One sequence's pages in token order: token t is in pages[t / page_tokens]. Pages are page_bytes()
+// long and aligned to 64 bytes; they may be shared between sequences as long as only one of them
+// writes to it. The view does not own them.
+struct KvView {
+  KvLayout layout;
+  std::span<std::byte* const> pages;
+
+  int64_t capacity_tokens() const {
+    return static_cast<int64_t>(pages.size()) * layout.page_tokens;
+  }
+  KvPages layer(int64_t index) const;
+};
+
+}  // namespace stapes

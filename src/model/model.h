@@ -1,0 +1,42 @@
+// A model folder, ready to run: config, mapped tensors, encoder, adaptor and decoder.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "model/adaptor.h"
+#include "model/audio_rule.h"
+#include "model/decoder.h"
+#include "model/encoder.h"
+#include "ops/ops.h"
+#include "spec/model_config.h"
+#include "tensor/safetensors.h"
+#include "tensor/tensor.h"
+
+namespace stapes {
+
+class Model {
+ public:
+  // A folder in the Hugging Face layout. `ops` must outlive the model. Throws kNotFound,
+  // kInvalidModel, kUnsupported (a dtype that ops cannot compute with).
+  static Model open(const std::filesystem::path& folder, const Ops& ops);
+
+  const ModelConfig& config() const { return config_; }
+  const Encoder& encoder() const { return encoder_; }
+  const Adaptor& adaptor() const { return adaptor_; }
+  const Decoder& decoder() const { return decoder_; }
+
+  // mel [S, M] -> [audio_token_count(S, rule), D]. Throws as Encoder::forward.
+  Tensor audio_rows(const Tensor& mel, AudioRule rule) const;
+
+ private:
+  Model(ModelConfig config, ModelTensors tensors, const Ops& ops, ModelWeights weights);
+
+  ModelConfig config_;
+  ModelTensors tensors_;  // what the weights view
+  Encoder encoder_;
+  Adaptor adaptor_;
+  Decoder decoder_;
+};
+
+}  // namespace stapes
