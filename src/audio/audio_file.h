@@ -17,9 +17,9 @@ struct DecodeLimits {
 };
 
 // Decodes (libsndfile: WAV, FLAC, Ogg Vorbis/Opus, MP3, ...), takes the mean of the channels and
-// resamples with soxr (very high quality). Decodes in blocks: memory is bounded by the 16 kHz mono result.
-// Throws kNotFound, kIo, kTooLarge, kInvalidAudio (not audio, no samples, NaN or infinite samples, a
-// header that lies, 0 Hz): the message names the file and what was wrong.
+// resamples with soxr (very high quality). Decodes in blocks: memory is bounded by the 16 kHz mono
+// result. Throws kNotFound, kIo, kTooLarge, kInvalidAudio (not audio, no samples, NaN or infinite
+// samples, a header that lies, 0 Hz): the message names the file and what was wrong.
 AudioClip load_audio_file(const std::filesystem::path& path, const DecodeLimits& limits = {});
 // The same from bytes in memory; `name` stands for the file in messages.
 AudioClip decode_audio(std::span<const std::byte> bytes, const std::string& name,
@@ -31,7 +31,8 @@ std::vector<float> resample(std::span<const float> samples, double from_hz, doub
 // 16-bit PCM WAV, mono, 16 kHz; written atomically.
 void write_wav_file(const std::filesystem::path& path, const AudioClip& clip);
 
-// As the official client does: pieces of `max_seconds`, the last one shorter; never an empty last piece.
+// As the official client does: pieces of `max_seconds`, the last one shorter; never an empty last
+// piece.
 std::vector<AudioClip> split_clip(const AudioClip& clip, double max_seconds = 25.0);
 
 }  // namespace stapes
