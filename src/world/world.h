@@ -1,5 +1,5 @@
-// The sound world: clips whose acoustic truth is known exactly, questions about them, answers, and a
-// reference chain of thought that names what is heard. Everything is a function of (seed, index).
+// The sound world: clips whose acoustic truth is known exactly, questions about them, answers, and
+// a reference chain of thought that names what is heard. Everything is a function of (seed, index).
 #pragma once
 
 #include <cstdint>
@@ -18,19 +18,19 @@ enum class Split : uint8_t { kTrain, kTest };
 struct Event {
   double start_s = 0;
   double end_s = 0;
-  int digit = -1;        // 0-9, or -1
-  std::string speaker;   // of the digit
-  int midi_note = -1;    // 0-127, or -1
-  double level_db = 0;   // of this event before noise
+  int digit = -1;       // 0-9, or -1
+  std::string speaker;  // of the digit
+  int midi_note = -1;   // 0-127, or -1
+  double level_db = 0;  // of this event before noise
 };
 
 struct Truth {
   std::vector<Event> events;  // in order of time
   bool is_speech() const { return !events.empty() && events.front().digit >= 0; }
-  std::string timbre;         // of the melody
+  std::string timbre;  // of the melody
   double notes_per_second = 0;
-  int loudness_trend = 0;     // melodies: +1 rises, -1 falls, 0 steady
-  double noise_db = 0;        // signal-to-noise ratio
+  int loudness_trend = 0;  // melodies: +1 rises, -1 falls, 0 steady
+  double noise_db = 0;     // signal-to-noise ratio
 };
 
 struct Clip {
@@ -40,18 +40,18 @@ struct Clip {
 
 // Names are stable: they appear in recipes, JSONL and reports.
 enum class Task : uint8_t {
-  kTranscribe,     // "Which digits are spoken?"                        -> "3 7 1"
-  kCountDigits,    // "How many digits are spoken?"                     -> "3"
-  kSum,            // "What is the sum of the digits?"                  -> "11"
-  kLargest,        // "Which digit is the largest?"                     -> "7"
-  kSameSpeaker,    // "Are all digits spoken by the same person?"       -> "yes" / "no"
-  kCountNotes,     // "How many notes are there?"                       -> "5"
-  kCountRises,     // "How many times does the melody rise?"            -> "2"
-  kHighestNote,    // "Which note is the highest?"                      -> its place, "2"
-  kLoudness,       // "Does the loudness rise or fall?"                 -> "rise" / "fall" / "steady"
+  kTranscribe,   // "Which digits are spoken?"                        -> "3 7 1"
+  kCountDigits,  // "How many digits are spoken?"                     -> "3"
+  kSum,          // "What is the sum of the digits?"                  -> "11"
+  kLargest,      // "Which digit is the largest?"                     -> "7"
+  kSameSpeaker,  // "Are all digits spoken by the same person?"       -> "yes" / "no"
+  kCountNotes,   // "How many notes are there?"                       -> "5"
+  kCountRises,   // "How many times does the melody rise?"            -> "2"
+  kHighestNote,  // "Which note is the highest?"                      -> its place, "2"
+  kLoudness,     // "Does the loudness rise or fall?"                 -> "rise" / "fall" / "steady"
 };
 inline constexpr int kTaskCount = 9;
-const char* name(Task task);               // "transcribe", "count-digits", ...
+const char* name(Task task);                 // "transcribe", "count-digits", ...
 Task task_by_name(const std::string& name);  // throws kUsage with the list
 const char* canonical_question(Task task);
 bool is_speech_task(Task task);
@@ -65,13 +65,14 @@ struct Example {
 };
 
 struct WorldOptions {
-  std::filesystem::path digits_folder;  // DIGIT_SPEAKER_TAKE.wav; empty: no speech tasks
+  std::filesystem::path digits_folder;          // DIGIT_SPEAKER_TAKE.wav; empty: no speech tasks
   int first_test_take = 5, last_test_take = 9;  // takes kept apart for Split::kTest
-  int max_digits = 4;                   // 1..4 recordings joined (curricula shorten it)
-  int max_notes = 8;                    // 3..8
-  bool sampled_instruments = false;     // also fluidsynth with a General MIDI soundfont, where installed
-  double paraphrase_share = 0.5;        // of questions that are not the canonical ones
-  bool augment = true;                  // level, speed, noise, colour; off: clean joins
+  int max_digits = 4;                           // 1..4 recordings joined (curricula shorten it)
+  int max_notes = 8;                            // 3..8
+  bool sampled_instruments =
+      false;                      // also fluidsynth with a General MIDI soundfont, where installed
+  double paraphrase_share = 0.5;  // of questions that are not the canonical ones
+  bool augment = true;            // level, speed, noise, colour; off: clean joins
 };
 
 class World {

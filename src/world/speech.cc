@@ -1,0 +1,89 @@
+#include "world/speech.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "world/mixing.h"
+
+namespace stapes::world {
+namespace {
+
+constexpr double kTargetSeconds = 4.0;  // silence is shortened towards this
+constexpr double kMinSilenceSeconds = 0.05;
+
+std::vector<int> draw_speakers(int digits, int speaker_count, Rng& rng) {
+  const auto any = [&] { return static_cast<int>(rng.integer(0, speaker_count - 1)); };
+  std::vector<int> speakers(static_cast<size_t>(digits), any());
+  if (digits == 1 || speaker_count == 1 || rng.chance(0.5)) return speakers;
+  for (size_t i = 1; i < speakers.size(); ++i) speakers[i] = any();
+  if (std::count(speakers.begin(), speakers.end(), speakers[0]) == digits) {
+    const auto place = static_cast<size_t>(rng.integer(1, digits - 1));
+    speakers[place] =
+        (speakers[0] + static_cast<int>(rng.integer(1, speaker_count - 1))) % speaker_count;
+  }
+  return speakers;
+}
+
+// Silence before each of the recordings and after the last one, in seconds.
+std::vector<double> draw_silences(size_t recordings, double sounding_s, Rng& rng) {
+  std::vector<double> silences(recordings + 1);
+  double total = 0;
+  for (size_t i = 0; i <= recordings; ++i) {
+    const bool border = i == 0 || i == recordings;
+    silences[i] = border ? rng.uniform(0.1, 0.4) : rng.uniform(0.05, 0.5);
+    total += silences[i];
+  }
+  const double available = std::max(0.0, kTargetSeconds - sounding_s);
+  if (total > available)
+    for (double& silence : silences)
+      silence = std::max(kMinSilenceSeconds, silence * available / total);
+  return silences;
+}
+
+}  // namespace
+
+Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& options, Rng& rng) {
+  const auto digits = static_cast<int>(rng.integer(options.min_digits, options.max_digits));
+  const double speed = options.augment ? rng.uniform(0.85, 1.15) : 1.0;
+  bank.require_speakers(split, 1);
+
+  Clip clip;
+  std::vector<std::vector<float>> sounds;
+  double sounding_s = 0;
+  for (const int speaker : draw_speakers(digits, bank.speaker_count(split), rng)) {
+    const SpokenDigit& spoken = bank.draw(split, speaker, rng);
+    std::vector<float> sound =
+        options.augment ? change_speed(spoken.samples, speed) : spoken.samples;
+    if (options.augment) {
+      // All speakers at one level first: how loud a microphone was must not tell who speaks.
+      const auto gain = static_cast<float>(0.1 * from_db(rng.uniform(-6, 6)) / rms(sound));
+      for (float& sample : sound) sample *= gain;
+    }
+    sounding_s += static_cast<double>(sound.size()) / kSampleRateHz;
+    Event& event = clip.truth.events.emplace_back();
+    event.digit = spoken.digit;
+    event.speaker = spoken.speaker;
+    sounds.push_back(std::move(sound));
+  }
+
+  const std::vector<double> silences = draw_silences(sounds.size(), sounding_s, rng);
+  std::vector<float>& samples = clip.audio.samples;
+  float peak = 0;
+  for (size_t i = 0; i < sounds.size(); ++i) {
+    samples.resize(samples.size() + to_samples(silences[i]));
+    clip.truth.events[i].start_s = clip.audio.seconds();
+    samples.insert(samples.end(), sounds[i].begin(), sounds[i].end());
+    clip.truth.events[i].end_s = clip.audio.seconds();
+    for (const float sample : sounds[i]) peak = std::max(peak, std::abs(sample));
+  }
+  samples.resize(samples.size() + to_samples(silences.back()));
+
+  Recording how;
+  how.colour = options.augment;
+  how.snr_db = options.augment ? rng.uniform(10, 40) : std::numeric_limits<double>::infinity();
+  how.peak_dbfs = options.augment ? rng.uniform(-30, -3) : std::min(to_db(peak), -0.1);
+  record(clip, how, rng);
+  return clip;
+}
+
+}  // namespace stapes::world

@@ -1,0 +1,194 @@
+// Reference thinking and answers. Every step of a thought needs only the step before it and one
+// event of the sound, so that a small model can learn each step on its own; ordinals point to the
+// events. The lists of heard digits and of heard notes are worded alike in all tasks that use them.
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "base/fail.h"
+#include "world/notes.h"
+#include "world/world.h"
+
+namespace stapes::world {
+namespace {
+
+using Events = std::vector<Event>;
+
+const char* ordinal(size_t index) {
+  static constexpr std::array<const char*, 8> kWords = {"first", "second", "third",   "fourth",
+                                                        "fifth", "sixth",  "seventh", "eighth"};
+  STAPES_CHECK(index < kWords.size(), "event {}", index);
+  return kWords[index];
+}
+
+std::string counted(size_t count, const char* thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+// "First I hear 3, second 7, third 1."
+std::string heard_digits(const Events& events) {
+  std::string text = fmt::format("First I hear {}", events[0].digit);
+  for (size_t i = 1; i < events.size(); ++i)
+    text += fmt::format(", {} {}", ordinal(i), events[i].digit);
+  return text + ".";
+}
+
+// "3 + 7 = 10. 10 + 1 = 11."
+std::string running_sum(const Events& events) {
+  int sum = events[0].digit;
+  if (events.size() == 1) return fmt::format("The sum is {}.", sum);
+  std::string text;
+  for (size_t i = 1; i < events.size(); ++i) {
+    const int next = sum + events[i].digit;
+    text += fmt::format("{}{} + {} = {}.", i == 1 ? "" : " ", sum, events[i].digit, next);
+    sum = next;
+  }
+  return text;
+}
+
+// "3 < 7, so 7. 7 > 1, so 7."
+std::string running_maximum(const Events& events) {
+  int best = events[0].digit;
+  if (events.size() == 1) return fmt::format("The largest is {}.", best);
+  std::string text;
+  for (size_t i = 1; i < events.size(); ++i) {
+    const int digit = events[i].digit;
+    const char sign = best < digit ? '<' : best > digit ? '>' : '=';
+    const int next = std::max(best, digit);
+    text += fmt::format("{}{} {} {}, so {}.", i == 1 ? "" : " ", best, sign, digit, next);
+    best = next;
+  }
+  return text;
+}
+
+bool one_speaker(const Events& events) {
+  return std::all_of(events.begin(), events.end(),
+                     [&](const Event& event) { return event.speaker == events[0].speaker; });
+}
+
+// "First I hear one voice, second the same voice, third another voice. The voices differ."
+std::string heard_voices(const Events& events) {
+  std::string text = "First I hear one voice";
+  for (size_t i = 1; i < events.size(); ++i)
+    text += fmt::format(", {} {} voice", ordinal(i),
+                        events[i].speaker == events[0].speaker ? "the same" : "another");
+  return text + (one_speaker(events) ? ". The voice stays the same." : ". The voices differ.");
+}
+
+const char* direction(int from_note, int to_note) {
+  return to_note > from_note ? "up" : to_note < from_note ? "down" : "same";
+}
+
+// "First E4; second G4, up; third D4, down." with `state(i)` after each note.
+template <typename State>
+std::string heard_notes(const Events& events, const State& state) {
+  std::string text;
+  for (size_t i = 0; i < events.size(); ++i) {
+    const std::string note = note_name(events[i].midi_note);
+    if (i == 0)
+      text = "First " + note;
+    else
+      text += fmt::format("; {} {}, {}", ordinal(i), note,
+                          direction(events[i - 1].midi_note, events[i].midi_note));
+    text += state(i);
+  }
+  return text + ".";
+}
+
+size_t rises_until(const Events& events, size_t last) {
+  size_t rises = 0;
+  for (size_t i = 1; i <= last; ++i) rises += events[i].midi_note > events[i - 1].midi_note ? 1 : 0;
+  return rises;
+}
+
+size_t highest_until(const Events& events, size_t last) {
+  size_t best = 0;
+  for (size_t i = 1; i <= last; ++i)
+    if (events[i].midi_note > events[best].midi_note) best = i;
+  return best;
+}
+
+std::string heard_loudness(int trend) {
+  if (trend > 0) return "The first notes are soft, the last notes are loud. The loudness rises.";
+  if (trend < 0) return "The first notes are loud, the last notes are soft. The loudness falls.";
+  return "The first notes and the last notes are equally loud. The loudness is steady.";
+}
+
+void require_events_of(Task task, const Truth& truth) {
+  if (truth.events.empty() || truth.is_speech() != is_speech_task(task))
+    fail(ErrorCode::kUsage, "the task {} needs a clip of {}, got one of {}", name(task),
+         is_speech_task(task) ? "speech" : "music",
+         truth.events.empty() ? "nothing"
+         : truth.is_speech()  ? "speech"
+                              : "music");
+}
+
+}  // namespace
+
+std::string thinking_for(Task task, const Truth& truth) {
+  require_events_of(task, truth);
+  const Events& events = truth.events;
+  switch (task) {
+    case Task::kTranscribe:
+      return heard_digits(events);
+    case Task::kCountDigits:
+      return fmt::format("{} That makes {}.", heard_digits(events),
+                         counted(events.size(), "digit"));
+    case Task::kSum:
+      return heard_digits(events) + " " + running_sum(events);
+    case Task::kLargest:
+      return heard_digits(events) + " " + running_maximum(events);
+    case Task::kSameSpeaker:
+      return heard_voices(events);
+    case Task::kCountNotes:
+      return fmt::format("{} That makes {}.",
+                         heard_notes(events, [](size_t) { return std::string(); }),
+                         counted(events.size(), "note"));
+    case Task::kCountRises:
+      return heard_notes(events,
+                         [&](size_t i) { return fmt::format(", {}", rises_until(events, i)); });
+    case Task::kHighestNote:
+      // The best note is named with its place: else the next comparison would have to look it up.
+      return heard_notes(events, [&](size_t i) {
+        const size_t best = highest_until(events, i);
+        return fmt::format(", best {} {}", note_name(events[best].midi_note), best + 1);
+      });
+    case Task::kLoudness:
+      return heard_loudness(truth.loudness_trend);
+  }
+  STAPES_CHECK(false, "task {}", static_cast<int>(task));
+  return {};
+}
+
+std::string answer_for(Task task, const Truth& truth) {
+  require_events_of(task, truth);
+  const Events& events = truth.events;
+  std::vector<int> digits;
+  for (const Event& event : events) digits.push_back(event.digit);
+  switch (task) {
+    case Task::kTranscribe:
+      return fmt::format("{}", fmt::join(digits, " "));
+    case Task::kSum: {
+      int sum = 0;
+      for (const int digit : digits) sum += digit;
+      return std::to_string(sum);
+    }
+    case Task::kLargest:
+      return std::to_string(*std::max_element(digits.begin(), digits.end()));
+    case Task::kSameSpeaker:
+      return one_speaker(events) ? "yes" : "no";
+    case Task::kCountDigits:
+    case Task::kCountNotes:
+      return std::to_string(events.size());
+    case Task::kCountRises:
+      return std::to_string(rises_until(events, events.size() - 1));
+    case Task::kHighestNote:
+      return std::to_string(highest_until(events, events.size() - 1) + 1);
+    case Task::kLoudness:
+      return truth.loudness_trend > 0 ? "rise" : truth.loudness_trend < 0 ? "fall" : "steady";
+  }
+  STAPES_CHECK(false, "task {}", static_cast<int>(task));
+  return {};
+}
+
+}  // namespace stapes::world
