@@ -1,6 +1,7 @@
 // config.json of the Step-Audio family, nested (text_config) or flat
 // (reference: Step-Audio-R1.1 config.json and config_origin.json; configuration_step_audio_2.py).
-// Letters as in ops/ops.h: S frames, M mel bands, D width, H heads, K key/value heads, F feed-forward width, V vocabulary.
+// Letters as in ops/ops.h: S frames, M mel bands, D width, H heads, K key/value heads, F
+// feed-forward width, V vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -21,19 +22,20 @@ struct EncoderConfig {
 };
 
 struct AdaptorConfig {
-  int64_t kernel = 3;           // kernel_size
-  int64_t stride = 2;           // adapter_stride
-  int64_t hidden_width = 2048;  // fixed in the release; our small models write "adapter_hidden_size"
+  int64_t kernel = 3;  // kernel_size
+  int64_t stride = 2;  // adapter_stride
+  int64_t hidden_width =
+      2048;  // fixed in the release; our small models write "adapter_hidden_size"
 };
 
 struct DecoderConfig {
-  int64_t width = 0;         // hidden_size, D
-  int64_t feed_forward = 0;  // intermediate_size, F
-  int64_t heads = 0;         // num_attention_heads, H
-  int64_t kv_heads = 0;      // num_attention_groups = num_key_value_heads, K
-  int64_t layers = 0;        // num_hidden_layers
-  int64_t max_positions = 0; // max_seq_len / max_position_embeddings
-  int64_t vocabulary = 0;    // vocab_size, V
+  int64_t width = 0;          // hidden_size, D
+  int64_t feed_forward = 0;   // intermediate_size, F
+  int64_t heads = 0;          // num_attention_heads, H
+  int64_t kv_heads = 0;       // num_attention_groups = num_key_value_heads, K
+  int64_t layers = 0;         // num_hidden_layers
+  int64_t max_positions = 0;  // max_seq_len / max_position_embeddings
+  int64_t vocabulary = 0;     // vocab_size, V
   double rms_norm_eps = 1e-6;
   double rope_theta = 1e6;
   int64_t head_width() const { return width / heads; }
@@ -54,7 +56,8 @@ ModelConfig parse_config(const std::string& json, const std::string& where);
 // The nested form, as Step-Audio-R1.1's config.json.
 std::string to_json(const ModelConfig& config);
 
-// Known shapes: "tiny", "step-audio-2-mini", "step-audio-r1". Throws kUsage with the list otherwise.
+// Known shapes: "tiny", "step-audio-2-mini", "step-audio-r1". Throws kUsage with the list
+// otherwise.
 ModelConfig config_like(const std::string& name);
 
 }  // namespace stapes

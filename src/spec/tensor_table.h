@@ -25,7 +25,8 @@ struct TensorSpec {
 std::vector<TensorSpec> tensor_table(const ModelConfig& config);
 int64_t parameter_count(const std::vector<TensorSpec>& table);
 
-// Throws kInvalidModel naming the first missing, extra or mis-shaped tensor and its file, and how many more.
+// Throws kInvalidModel naming the first missing, extra or mis-shaped tensor and its file, and how
+// many more.
 void check_tensors(const ModelTensors& tensors, const std::vector<TensorSpec>& table);
 
 }  // namespace stapes

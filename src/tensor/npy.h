@@ -9,7 +9,8 @@
 
 namespace stapes {
 
-void write_npy(const std::filesystem::path& path, std::span<const float> values, const Shape& shape);
+void write_npy(const std::filesystem::path& path, std::span<const float> values,
+               const Shape& shape);
 void write_npy(const std::filesystem::path& path, std::span<const int64_t> values,
                const Shape& shape);
 
