@@ -31,6 +31,9 @@ struct EngineOptions {
   int threads = 0;  // 0: all cores
   AudioRule audio_rule = AudioRule::kHuggingFace;
   int64_t max_context_tokens = 0;  // 0: what the model allows
+  // Keys and values of all sequences that are generated together; memory is taken as they grow.
+  // 0: 65,536 tokens, or one full context where that is more.
+  int64_t max_kv_tokens = 0;
 };
 
 }  // namespace stapes

@@ -1,0 +1,154 @@
+#include "engine/loaded_model.h"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "engine/sampler.h"
+
+namespace stapes {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+constexpr int64_t kDefaultKvTokens = 65536;
+
+template <typename T>
+void read_number(const json& object, const char* field, const std::string& where, T& value) {
+  const auto found = object.find(field);
+  if (found == object.end() || found->is_null()) return;
+  const bool fits = std::is_integral_v<T> ? found->is_number_integer() : found->is_number();
+  if (!fits)
+    fail(ErrorCode::kInvalidModel, "{}: expected {} for \"{}\", got {}", where,
+         std::is_integral_v<T> ? "an integer" : "a number", field, found->dump());
+  if constexpr (std::is_integral_v<T>) {
+    const auto wide = found->template get<int64_t>();
+    if (wide < 0 || wide > std::numeric_limits<T>::max())
+      fail(ErrorCode::kInvalidModel, "{}: \"{}\" is out of range: {}", where, field, found->dump());
+    value = static_cast<T>(wide);
+  } else {
+    value = found->template get<T>();
+  }
+}
+
+std::vector<TokenId> read_token_ids(const json& object, const char* field,
+                                    const std::string& where) {
+  const auto found = object.find(field);
+  if (found == object.end() || found->is_null()) return {};
+  std::vector<TokenId> ids;
+  for (const json& id : found->is_array() ? *found : json::array({*found})) {
+    if (!id.is_number_integer() || id < 0 || id > std::numeric_limits<TokenId>::max())
+      fail(ErrorCode::kInvalidModel, "{}: expected token ids for \"{}\", got {}", where, field,
+           found->dump());
+    ids.push_back(id.get<TokenId>());
+  }
+  return ids;
+}
+
+bool read_bool(const json& object, const char* field, const std::string& where, bool otherwise) {
+  const auto found = object.find(field);
+  if (found == object.end() || found->is_null()) return otherwise;
+  if (!found->is_boolean())
+    fail(ErrorCode::kInvalidModel, "{}: expected true or false for \"{}\", got {}", where, field,
+         found->dump());
+  return found->get<bool>();
+}
+
+GenerationDefaults read_generation_defaults(const fs::path& folder) {
+  const fs::path path = folder / "generation_config.json";
+  if (!fs::exists(path)) return {};
+  constexpr size_t kLimitBytes = size_t{1} << 20;
+  return parse_generation_config(read_file(path, kLimitBytes), path.string());
+}
+
+std::vector<TokenId> find_stop_token_ids(const Tokenizer& tokenizer, const ModelConfig& config,
+                                         const GenerationDefaults& defaults) {
+  std::vector<TokenId> ids = defaults.eos_token_ids;
+  for (const char* token : {"<|EOT|>", "<|endoftext|>"}) {
+    if (const auto id = tokenizer.find(token)) ids.push_back(*id);
+  }
+  for (const int64_t id : config.eos_token_ids) {
+    // A small vocabulary may keep the release's eos id, which it does not reach.
+    if (id >= 0 && id < static_cast<int64_t>(tokenizer.size()))
+      ids.push_back(static_cast<TokenId>(id));
+  }
+  std::ranges::sort(ids);
+  const auto repeated = std::ranges::unique(ids);
+  ids.erase(repeated.begin(), repeated.end());
+  return ids;
+}
+
+void check_tokenizer(const Tokenizer& tokenizer, const ModelConfig& config, const fs::path& path) {
+  const auto vocabulary = static_cast<uint64_t>(config.decoder.vocabulary);
+  if (tokenizer.size() > vocabulary)
+    fail(ErrorCode::kInvalidModel,
+         "wrong vocabulary size: {} has token ids up to {}, but the model's vocab_size is {}",
+         path.string(), tokenizer.size() - 1, vocabulary);
+  for (const char* token : {"<|BOT|>", "<|EOT|>", "<audio_start>", "<audio_patch>", "<audio_end>"})
+    tokenizer.require(token);
+}
+
+int64_t context_size(const EngineOptions& options, const ModelConfig& config) {
+  const int64_t longest = config.decoder.max_positions;
+  if (options.max_context_tokens < 0 || options.max_context_tokens > longest)
+    fail(ErrorCode::kUsage,
+         "expected a context of at most {} tokens (what the model allows), got {}", longest,
+         options.max_context_tokens);
+  return options.max_context_tokens > 0 ? options.max_context_tokens : longest;
+}
+
+int64_t kv_size(const EngineOptions& options, int64_t context_tokens) {
+  if (options.max_kv_tokens < 0)
+    fail(ErrorCode::kUsage, "expected 0 or more tokens of key/value memory, got {}",
+         options.max_kv_tokens);
+  return options.max_kv_tokens > 0 ? options.max_kv_tokens
+                                   : std::max(context_tokens, kDefaultKvTokens);
+}
+
+}  // namespace
+
+GenerationDefaults parse_generation_config(const std::string& text, const std::string& where) {
+  const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) fail(ErrorCode::kInvalidModel, "{}: expected a JSON object", where);
+  GenerationDefaults defaults;
+  SamplingOptions& sampling = defaults.sampling;
+  read_number(object, "temperature", where, sampling.temperature);
+  read_number(object, "top_p", where, sampling.top_p);
+  read_number(object, "top_k", where, sampling.top_k);
+  read_number(object, "min_p", where, sampling.min_p);
+  read_number(object, "repetition_penalty", where, sampling.repetition_penalty);
+  if (!read_bool(object, "do_sample", where, true)) sampling.temperature = 0;
+  defaults.eos_token_ids = read_token_ids(object, "eos_token_id", where);
+  try {
+    check_sampling_options(sampling);
+  } catch (const Error& error) {
+    fail(ErrorCode::kInvalidModel, "{}: {}", where, error.what());
+  }
+  return defaults;
+}
+
+LoadedModel load_model(const fs::path& folder, const EngineOptions& options) {
+  std::unique_ptr<const Ops> ops = make_ops(options.threads);
+  Model model = Model::open(folder, *ops);
+  const fs::path tokenizer_path = folder / "tokenizer.json";
+  Tokenizer tokenizer = Tokenizer::load(tokenizer_path);
+  const ModelConfig& config = model.config();
+  check_tokenizer(tokenizer, config, tokenizer_path);
+  const GenerationDefaults defaults = read_generation_defaults(folder);
+  const int64_t context_tokens = context_size(options, config);
+  std::vector<TokenId> stop_token_ids = find_stop_token_ids(tokenizer, config, defaults);
+  LogMel mel(config.encoder.mel_bands);
+  return {.ops = std::move(ops),
+          .model = std::move(model),
+          .tokenizer = std::move(tokenizer),
+          .mel = std::move(mel),
+          .default_sampling = defaults.sampling,
+          .stop_token_ids = std::move(stop_token_ids),
+          .audio_rule = options.audio_rule,
+          .context_tokens = context_tokens,
+          .max_kv_tokens = kv_size(options, context_tokens)};
+}
+
+}  // namespace stapes

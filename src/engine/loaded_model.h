@@ -1,0 +1,43 @@
+// A model folder with all that generation needs of it: weights, tokenizer, mel, recommended
+// sampling.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audio/log_mel.h"
+#include "model/model.h"
+#include "ops/ops.h"
+#include "stapes/options.h"
+#include "text/tokenizer.h"
+
+namespace stapes {
+
+// generation_config.json, where a folder has one: the fields that Stapes understands.
+struct GenerationDefaults {
+  SamplingOptions sampling;  // do_sample false: temperature 0
+  std::vector<TokenId> eos_token_ids;
+};
+// Throws kInvalidModel naming the field, what was expected and what came.
+GenerationDefaults parse_generation_config(const std::string& json, const std::string& where);
+
+struct LoadedModel {
+  std::unique_ptr<const Ops> ops;
+  Model model;
+  Tokenizer tokenizer;
+  LogMel mel;
+  SamplingOptions default_sampling;
+  std::vector<TokenId> stop_token_ids;  // <|EOT|>, <|endoftext|>, the configuration's eos
+  AudioRule audio_rule = AudioRule::kHuggingFace;
+  int64_t context_tokens = 0;
+  int64_t max_kv_tokens = 0;
+};
+
+// Throws kNotFound, kInvalidModel (a tokenizer larger than the vocabulary: both numbers), kUsage (a
+// context longer than the model's).
+LoadedModel load_model(const std::filesystem::path& folder, const EngineOptions& options);
+
+}  // namespace stapes

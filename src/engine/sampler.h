@@ -1,0 +1,60 @@
+// From logits to the next token. V vocabulary rows of the model (may exceed the tokenizer's size).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "stapes/options.h"
+#include "text/tokenizer.h"
+
+namespace stapes {
+
+// Throws kUsage naming the option, its range and what came.
+void check_sampling_options(const SamplingOptions& options);
+
+// A token that may be drawn, and its share of the kept probability.
+struct Candidate {
+  TokenId id = 0;
+  double probability = 0;
+};
+
+// The order is that of Hugging Face's generate() (and of vLLM, except that vLLM cuts by min-p
+// before top-p): repetition penalty, temperature, top-k, top-p, min-p; probabilities are
+// renormalized after each cut. Among equal logits the lower id comes first, so exactly k tokens
+// survive top-k. The draw is keyed by (seed, sequence, position): the same alone or in any batch.
+class Sampler {
+ public:
+  // Ids at or above `tokenizer_size` are never drawn. `sequence` tells apart samples of one prompt.
+  Sampler(const SamplingOptions& options, size_t tokenizer_size, uint64_t sequence = 0);
+
+  // Tokens of the prompt and of the text so far: what the repetition penalty applies to. Each
+  // counts once.
+  void see(std::span<const TokenId> ids);
+
+  // logits: [V], V >= tokenizer_size; position: place of the new token in the sequence.
+  // Throws kInvalidModel for NaN or +infinity, or where no token is left.
+  TokenId sample(std::span<const float> logits, int64_t position) const;
+
+  // The tokens that sample() draws from: most likely first where top-k or top-p cut, else by id
+  // (sorting a whole vocabulary would take longer than the rest). Greedy: the one token.
+  std::vector<Candidate> candidates(std::span<const float> logits) const;
+
+ private:
+  struct Scored {
+    TokenId id;
+    double logit;
+  };
+  std::vector<Scored> penalized(std::span<const float> logits) const;
+  // Weights are relative to the most likely token's, which is 1.
+  double weight(double logit, double highest) const;
+  std::vector<Candidate> cut_by_rank(std::vector<Scored> scored, double highest) const;
+  std::vector<Candidate> cut_by_weight(const std::vector<Scored>& scored, double highest) const;
+
+  SamplingOptions options_;
+  size_t tokenizer_size_;
+  uint64_t sequence_;
+  std::vector<bool> seen_;  // by id
+};
+
+}  // namespace stapes

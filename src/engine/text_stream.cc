@@ -1,0 +1,85 @@
+#include "engine/text_stream.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace stapes {
+namespace {
+
+std::vector<Delta> to_deltas(std::vector<SectionDelta> sections) {
+  std::vector<Delta> deltas;
+  deltas.reserve(sections.size());
+  for (SectionDelta& section : sections) {
+    if (section.text.empty()) continue;
+    deltas.push_back({section.section == Section::kThinking, std::move(section.text)});
+  }
+  return deltas;
+}
+
+void append(std::vector<Delta>& deltas, std::vector<Delta> more) {
+  std::ranges::move(more, std::back_inserter(deltas));
+}
+
+}  // namespace
+
+std::string rest_of_thought_end(std::string_view text) {
+  const std::string_view end = kThoughtEnd;
+  // With the marker's own newline before it, or straight after a letter.
+  for (const std::string_view form : {end, end.substr(1)}) {
+    for (size_t size = form.size() - 1; size > 0; --size) {
+      if (text.ends_with(form.substr(0, size))) return std::string(form.substr(size));
+    }
+  }
+  return std::string(end);
+}
+
+TextStream::TextStream(const Tokenizer& tokenizer, std::vector<std::string> stops,
+                       bool thinking_open)
+    : tokenizer_(&tokenizer),
+      stops_(std::move(stops)),
+      splitter_(thinking_open),
+      undelayed_(thinking_open) {
+  for (const char* marker : {"<|THINK_START|>", "<|THINK_END|>"}) {
+    if (const auto id = tokenizer.find(marker)) markers_.push_back(*id);
+  }
+}
+
+std::string TextStream::characters_of(TokenId id) {
+  if (tokenizer_->is_special(id) && std::ranges::count(markers_, id) == 0) return {};
+  return utf8_.push(tokenizer_->token_bytes(id));
+}
+
+void TextStream::track(const std::string& text) {
+  undelayed_.push(text);
+  tail_ += text;
+  const size_t longest = std::string_view(kThoughtEnd).size();
+  if (tail_.size() > longest) tail_.erase(0, tail_.size() - longest);
+}
+
+std::vector<Delta> TextStream::split(const std::string& text) {
+  return to_deltas(splitter_.push(text));
+}
+
+std::vector<Delta> TextStream::push(TokenId id) {
+  const std::string text = characters_of(id);
+  track(text);
+  return split(stops_.push(text));
+}
+
+std::vector<Delta> TextStream::push_forced(TokenId id) {
+  std::string text = utf8_.finish();  // half a character before the forced text stays half
+  text += characters_of(id);
+  track(text);
+  return split(stops_.finish() + text);
+}
+
+std::vector<Delta> TextStream::finish() {
+  const std::string rest = utf8_.finish();
+  std::vector<Delta> deltas = split(stops_.push(rest));
+  append(deltas, split(stops_.finish()));
+  append(deltas, to_deltas(splitter_.finish()));
+  return deltas;
+}
+
+}  // namespace stapes

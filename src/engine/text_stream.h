@@ -1,0 +1,57 @@
+// From generated tokens to what a user sees: bytes, characters, stop texts, thinking and answer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/stop_matcher.h"
+#include "stapes/engine.h"
+#include "text/think_splitter.h"
+#include "text/tokenizer.h"
+#include "text/utf8.h"
+
+namespace stapes {
+
+// What ends a thought, as the release writes it (reference A8).
+inline constexpr const char* kThoughtEnd = "\n</think>\n";
+
+// What is still to be written after `text` so that it ends with a complete end of thought: if it
+// already ends with the beginning of one, only the rest.
+std::string rest_of_thought_end(std::string_view text);
+
+// Special tokens are not shown, except that the splitter gets <|THINK_START|> and <|THINK_END|>.
+// Stop texts are looked for in all that the model writes, thinking included, but not in what is
+// forced upon it.
+class TextStream {
+ public:
+  // `tokenizer` must outlive the stream.
+  TextStream(const Tokenizer& tokenizer, std::vector<std::string> stops, bool thinking_open);
+
+  std::vector<Delta> push(TokenId id);
+  // A token that was not the model's choice (the closing of a thought).
+  std::vector<Delta> push_forced(TokenId id);
+  // What was held back: nothing more follows.
+  std::vector<Delta> finish();
+
+  bool stopped() const { return stops_.stopped(); }
+  // The text so far, held back or not, has left its thought.
+  bool answering() const { return undelayed_.answering(); }
+  // rest_of_thought_end() after the text so far.
+  std::string rest_of_thought_end() const { return stapes::rest_of_thought_end(tail_); }
+
+ private:
+  std::string characters_of(TokenId id);
+  void track(const std::string& text);
+  std::vector<Delta> split(const std::string& text);
+
+  const Tokenizer* tokenizer_;
+  std::vector<TokenId> markers_;  // special tokens that the splitter understands
+  Utf8Stream utf8_;
+  StopMatcher stops_;
+  ThinkSplitter splitter_;
+  ThinkSplitter undelayed_;  // sees the text before stop texts hold it back
+  std::string tail_;         // the last characters of the text
+};
+
+}  // namespace stapes
