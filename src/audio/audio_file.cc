@@ -256,7 +256,7 @@ void write_wav_file(const fs::path& path, const AudioClip& clip) {
 
 std::vector<AudioClip> split_clip(const AudioClip& clip, double max_seconds) {
   if (!(max_seconds * kSampleRateHz >= 1.0))
-    fail(ErrorCode::kUsage, "expected pieces of more than one sample, got {} s", max_seconds);
+    fail(ErrorCode::kUsage, "expected pieces of at least one sample, got {} s", max_seconds);
   const size_t total = clip.samples.size();
   const auto piece = static_cast<size_t>(
       std::min(std::round(max_seconds * kSampleRateHz), static_cast<double>(total) + 1.0));
