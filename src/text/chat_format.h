@@ -2,6 +2,7 @@
 // `<audio_start><audio_patch>*n<audio_end>`, generation prompt `<|BOT|>assistant\n<think>\n`.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -31,12 +32,16 @@ struct PromptOptions {
   bool add_generation_prompt = true;
   // What the generation prompt opens with; "<think>\n\n</think>\n" asks for a direct answer.
   std::string assistant_prefix = "<think>\n";
-  // Take the thinking out of earlier assistant turns (common practice; the template itself keeps it).
+  // Take the thinking out of earlier assistant turns (common practice; the template itself keeps
+  // it).
   bool strip_old_thinking = true;
 };
 
 // Text is encoded plainly: control tokens in it stay text. `tokens_per_audio[i]` is the number of
-// rows that clip i takes. Throws kInvalidText (not UTF-8), kUsage (an audio index out of range).
+// rows that clip i takes. As in the release's template, one newline directly after a clip is left
+// out, messages of the role function_output are left out, and every other role stands as it is
+// ("user" as "human"). Throws kInvalidText (not UTF-8), kUsage (an audio index out of range, a
+// negative or absurd number of rows, no role), kInvalidModel (the tokenizer lacks a control token).
 Prompt build_prompt(const Tokenizer& tokenizer, std::span<const ChatMessage> messages,
                     std::span<const int64_t> tokens_per_audio, const PromptOptions& options = {});
 

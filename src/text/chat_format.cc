@@ -1,0 +1,166 @@
+#include "text/chat_format.h"
+
+#include <algorithm>
+
+#include "base/fail.h"
+#include "text/special_tokens.h"
+#include "text/think_splitter.h"
+#include "text/utf8.h"
+
+namespace stapes {
+namespace {
+
+// A guard against nonsense: 25 s of sound are 313 rows.
+constexpr int64_t kRowsPerClipLimit = int64_t{1} << 20;
+
+// The turn's parts with neighbouring texts joined, as the template concatenates them.
+std::vector<ContentPart> joined_parts(const ChatMessage& message) {
+  std::vector<ContentPart> joined;
+  for (const ContentPart& part : message.parts) {
+    const bool continues_text = part.kind == ContentPart::Kind::kText && !joined.empty() &&
+                                joined.back().kind == ContentPart::Kind::kText;
+    if (continues_text) {
+      joined.back().text += part.text;
+    } else {
+      joined.push_back(part);
+    }
+  }
+  return joined;
+}
+
+// Everything through the last end marker and the newlines after it goes.
+void strip_thinking(std::vector<ContentPart>& parts) {
+  for (size_t i = parts.size(); i-- > 0;) {
+    if (parts[i].kind != ContentPart::Kind::kText) continue;
+    const std::string_view rest = without_thinking(parts[i].text);
+    if (rest.size() == parts[i].text.size()) continue;
+    parts[i].text = std::string(rest);
+    parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(i));
+    return;
+  }
+}
+
+class PromptBuilder {
+ public:
+  PromptBuilder(const Tokenizer& tokenizer, std::span<const int64_t> tokens_per_audio)
+      : tokenizer_(tokenizer), tokens_per_audio_(tokens_per_audio) {}
+
+  // `<|BOT|>` and the text that follows it directly; both stay open for more.
+  void begin_turn(std::string_view role) {
+    prompt_.ids.push_back(tokenizer_.require(kTurnBegin));
+    text_ = std::string(role == "user" ? "human" : role) + "\n";
+  }
+  void end_turn() {
+    flush_text();
+    prompt_.ids.push_back(tokenizer_.require(kTurnEnd));
+  }
+  void add_text(std::string_view text) { text_ += text; }
+
+  void add_audio(size_t audio_index) {
+    const int64_t rows = tokens_per_audio_[audio_index];
+    flush_text();
+    prompt_.ids.push_back(tokenizer_.require(kAudioStart));
+    prompt_.audio_spans.push_back({prompt_.ids.size(), static_cast<size_t>(rows), audio_index});
+    prompt_.ids.insert(prompt_.ids.end(), static_cast<size_t>(rows),
+                       tokenizer_.require(kAudioPatch));
+    prompt_.ids.push_back(tokenizer_.require(kAudioEnd));
+  }
+
+  void add_parts(const std::vector<ContentPart>& parts) {
+    bool after_audio = false;
+    for (const ContentPart& part : parts) {
+      if (part.kind == ContentPart::Kind::kAudio) {
+        add_audio(part.audio_index);
+      } else {
+        std::string_view text = part.text;
+        // The template takes one newline away after a clip.
+        if (after_audio && text.starts_with('\n')) text.remove_prefix(1);
+        add_text(text);
+      }
+      after_audio = part.kind == ContentPart::Kind::kAudio;
+    }
+  }
+
+  // Text between two control tokens is encoded as one string: BPE merges across its parts.
+  void flush_text() {
+    const std::vector<TokenId> ids = tokenizer_.encode_plain(text_);
+    prompt_.ids.insert(prompt_.ids.end(), ids.begin(), ids.end());
+    text_.clear();
+  }
+
+  Prompt take(bool thinking_open) {
+    flush_text();
+    prompt_.thinking_open = thinking_open;
+    return std::move(prompt_);
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::span<const int64_t> tokens_per_audio_;
+  Prompt prompt_;
+  std::string text_;  // not yet encoded
+};
+
+void check_text(std::string_view text, std::string_view what, size_t message_index) {
+  const size_t invalid = find_invalid_utf8(text);
+  if (invalid == std::string_view::npos) return;
+  fail(ErrorCode::kInvalidText, "the {} of message {}: byte {} is not valid UTF-8", what,
+       message_index, invalid);
+}
+
+void check_message(const ChatMessage& message, size_t index,
+                   std::span<const int64_t> tokens_per_audio) {
+  if (message.role.empty()) fail(ErrorCode::kUsage, "message {} has no role", index);
+  check_text(message.role, "role", index);
+  for (const ContentPart& part : message.parts) {
+    if (part.kind == ContentPart::Kind::kText) {
+      check_text(part.text, "text", index);
+    } else if (part.audio_index >= tokens_per_audio.size()) {
+      fail(ErrorCode::kUsage, "message {} names clip {}, but only {} clips were given", index,
+           part.audio_index, tokens_per_audio.size());
+    }
+  }
+}
+
+void check_rows(std::span<const int64_t> tokens_per_audio) {
+  for (size_t i = 0; i < tokens_per_audio.size(); ++i) {
+    if (tokens_per_audio[i] < 0 || tokens_per_audio[i] > kRowsPerClipLimit) {
+      fail(ErrorCode::kUsage, "clip {}: expected 0 to {} rows of audio, got {}", i,
+           kRowsPerClipLimit, tokens_per_audio[i]);
+    }
+  }
+}
+
+std::string text_of(const std::vector<ContentPart>& parts) {
+  std::string text;
+  for (const ContentPart& part : parts) text += part.text;
+  return text;
+}
+
+}  // namespace
+
+Prompt build_prompt(const Tokenizer& tokenizer, std::span<const ChatMessage> messages,
+                    std::span<const int64_t> tokens_per_audio, const PromptOptions& options) {
+  check_rows(tokens_per_audio);
+  PromptBuilder builder(tokenizer, tokens_per_audio);
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const ChatMessage& message = messages[i];
+    check_message(message, i, tokens_per_audio);
+    if (message.role == "function_output") continue;
+    const bool is_assistant = message.role == "assistant";
+    const bool stays_open = is_assistant && i + 1 == messages.size();
+    std::vector<ContentPart> parts = joined_parts(message);
+    if (is_assistant && !stays_open && options.strip_old_thinking) strip_thinking(parts);
+    builder.begin_turn(message.role);
+    builder.add_parts(parts);
+    if (stays_open) return builder.take(ThinkSplitter::thinking_open_after(text_of(parts)));
+    builder.end_turn();
+  }
+  if (!options.add_generation_prompt) return builder.take(false);
+  check_text(options.assistant_prefix, "assistant prefix", messages.size());
+  builder.begin_turn("assistant");
+  builder.add_text(options.assistant_prefix);
+  return builder.take(ThinkSplitter::thinking_open_after(options.assistant_prefix));
+}
+
+}  // namespace stapes
