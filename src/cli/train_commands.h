@@ -1,0 +1,11 @@
+// The subcommands of `stapes-train`, one file each.
+#pragma once
+
+#include "cli/program.h"
+
+namespace stapes::cli {
+
+Command add_train_init_command(CLI::App& program);
+Command add_train_sft_command(CLI::App& program);
+
+}  // namespace stapes::cli
