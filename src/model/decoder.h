@@ -44,6 +44,8 @@ class Decoder {
 
  private:
   struct Scratch;
+  std::vector<RaggedSequence> ragged_sequences(std::span<const DecoderStep> steps) const;
+  void prepare_rope(Scratch& scratch) const;
   void layer(int64_t index, std::span<const DecoderStep> steps, Scratch& scratch) const;
   Tensor logits(std::span<const DecoderStep> steps, Scratch& scratch) const;
 

@@ -14,12 +14,13 @@ class Encoder {
   // `ops` and what the weights view must outlive the encoder.
   Encoder(const Ops& ops, EncoderConfig config, EncoderWeights weights);
 
-  // mel [S, M] -> [encoder_positions(S) / 2, width]. Throws kTooLarge above max_mel_frames() (29.98
+  // mel [S, M] -> [encoder_frames(S), width]. Throws kTooLarge above max_mel_frames() (29.98
   // s in the release) and kInvalidAudio for a clip that is too short to give a token by `rule`.
   Tensor forward(const Tensor& mel, AudioRule rule) const;
 
  private:
   struct Scratch;
+  void embed_frames(const Tensor& mel, Scratch& scratch) const;
   void block(const EncoderBlockWeights& weights, int64_t valid_keys, Scratch& scratch) const;
 
   const Ops* ops_;

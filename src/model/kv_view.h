@@ -33,8 +33,8 @@ struct KvLayout {
 };
 
 // One sequence's pages in token order: token t is in pages[t / page_tokens]. Pages are page_bytes()
-// long and aligned to 64 bytes; they may be shared between sequences as long as only one of them
-// writes to it. The view does not own them.
+// long and aligned to 16 bytes; they may be shared between sequences as long as nobody
+// writes to a shared one. The view does not own them.
 struct KvView {
   KvLayout layout;
   std::span<std::byte* const> pages;

@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "model/adaptor.h"
-#include "model/audio_rule.h"
 #include "model/decoder.h"
 #include "model/encoder.h"
 #include "ops/ops.h"
+#include "spec/audio_tokens.h"
 #include "spec/model_config.h"
 #include "tensor/safetensors.h"
 #include "tensor/tensor.h"

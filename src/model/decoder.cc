@@ -1,0 +1,156 @@
+#include "model/decoder.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/fail.h"
+
+namespace stapes {
+
+struct Decoder::Scratch {
+  std::vector<RaggedSequence> sequences;  // kv: of the layer that is running
+  Buffer x;                               // [T, D], the residual stream
+  Buffer normed;                          // [T, D]
+  Buffer q;                               // [T, H · W]
+  Buffer k, v;                            // [T, K · W]
+  Buffer attended;                        // [T, H · W]
+  Buffer gate, up;                        // [T, F]
+  Buffer cosine, sine;                    // [T, W / 2]
+
+  Scratch(const Ops& ops, const DecoderConfig& c, int64_t rows)
+      : x(ops.buffer(rows * c.width)),
+        normed(ops.buffer(rows * c.width)),
+        q(ops.buffer(rows * c.heads * c.head_width())),
+        k(ops.buffer(rows * c.kv_heads * c.head_width())),
+        v(ops.buffer(rows * c.kv_heads * c.head_width())),
+        attended(ops.buffer(rows * c.heads * c.head_width())),
+        gate(ops.buffer(rows * c.feed_forward)),
+        up(ops.buffer(rows * c.feed_forward)),
+        cosine(ops.buffer(rows * c.head_width() / 2)),
+        sine(ops.buffer(rows * c.head_width() / 2)) {}
+};
+
+Decoder::Decoder(const Ops& ops, DecoderConfig config, DecoderWeights weights)
+    : ops_(&ops), config_(config), weights_(std::move(weights)) {}
+
+Tensor Decoder::embed(std::span<const int64_t> ids) const {
+  for (const int64_t id : ids) {
+    if (id < 0 || id >= config_.vocabulary) {
+      fail(ErrorCode::kInvalidModel, "token {} is outside of the model's vocabulary of {}", id,
+           config_.vocabulary);
+    }
+  }
+  Tensor x({static_cast<int64_t>(ids.size()), config_.width});
+  Buffer rows = ops_->buffer(x.element_count());
+  ops_->embed({.table = weights_.embed_tokens, .ids = ids, .y = rows});
+  ops_->download(rows, x.values());
+  return x;
+}
+
+Tensor Decoder::forward(const Tensor& x, std::span<const DecoderStep> steps) const {
+  STAPES_CHECK(x.shape().size() == 2 && x.dim(1) == config_.width);
+  Scratch s(*ops_, config_, x.dim(0));
+  s.sequences = ragged_sequences(steps);
+  ops_->upload(x.values(), s.x);
+  prepare_rope(s);
+  for (int64_t i = 0; i < config_.layers; ++i) layer(i, steps, s);
+  return logits(steps, s);
+}
+
+std::vector<RaggedSequence> Decoder::ragged_sequences(std::span<const DecoderStep> steps) const {
+  std::vector<RaggedSequence> sequences;
+  int64_t row = 0;
+  for (const DecoderStep& step : steps) {
+    if (step.start_position + step.rows > config_.max_positions) {
+      fail(ErrorCode::kTooLarge, "a sequence of {} tokens: the model has positions for {}",
+           step.start_position + step.rows, config_.max_positions);
+    }
+    sequences.push_back(
+        {.first_row = row, .rows = step.rows, .start_position = step.start_position, .kv = {}});
+    row += step.rows;
+  }
+  return sequences;
+}
+
+void Decoder::prepare_rope(Scratch& s) const {
+  std::vector<int64_t> positions;
+  for (const RaggedSequence& sequence : s.sequences) {
+    for (int64_t r = 0; r < sequence.rows; ++r) positions.push_back(sequence.start_position + r);
+  }
+  ops_->rope_table({.positions = positions,
+                    .head_width = config_.head_width(),
+                    .theta = config_.rope_theta,
+                    .cosine = s.cosine,
+                    .sine = s.sine});
+}
+
+void Decoder::layer(int64_t index, std::span<const DecoderStep> steps, Scratch& s) const {
+  const DecoderLayerWeights& w = weights_.layers[static_cast<size_t>(index)];
+  const int64_t head_width = config_.head_width();
+  const auto linear = [this](const Affine& affine, const Buffer& x, Buffer& y) {
+    ops_->linear({.x = x, .weight = affine.weight, .bias = affine.bias, .y = y});
+  };
+  const auto norm = [this](const Affine& affine, const Buffer& x, Buffer& y) {
+    ops_->rms_norm({.x = x, .weight = affine.weight, .epsilon = config_.rms_norm_eps, .y = y});
+  };
+  for (size_t i = 0; i < steps.size(); ++i) s.sequences[i].kv = steps[i].kv.layer(index);
+
+  norm(w.input_layernorm, s.x, s.normed);
+  linear(w.q_proj, s.normed, s.q);
+  linear(w.k_proj, s.normed, s.k);
+  linear(w.v_proj, s.normed, s.v);
+  ops_->rope({.x = s.q, .cosine = s.cosine, .sine = s.sine, .head_width = head_width});
+  ops_->rope({.x = s.k, .cosine = s.cosine, .sine = s.sine, .head_width = head_width});
+  ops_->kv_write({.k = s.k,
+                  .v = s.v,
+                  .sequences = s.sequences,
+                  .kv_heads = config_.kv_heads,
+                  .head_width = head_width});
+  ops_->attention_paged({.q = s.q,
+                         .sequences = s.sequences,
+                         .heads = config_.heads,
+                         .kv_heads = config_.kv_heads,
+                         .head_width = head_width,
+                         .y = s.attended});
+  linear(w.o_proj, s.attended, s.normed);
+  ops_->add({.a = s.x, .b = s.normed, .y = s.x});
+
+  norm(w.post_attention_layernorm, s.x, s.normed);
+  linear(w.gate_proj, s.normed, s.gate);
+  linear(w.up_proj, s.normed, s.up);
+  ops_->silu_mul({.gate = s.gate, .up = s.up, .y = s.gate});
+  linear(w.down_proj, s.gate, s.normed);
+  ops_->add({.a = s.x, .b = s.normed, .y = s.x});
+}
+
+// Only the wanted rows go through the final norm and the head: V is the widest product of all.
+Tensor Decoder::logits(std::span<const DecoderStep> steps, Scratch& s) const {
+  const int64_t width = config_.width;
+  int64_t wanted = 0;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const RaggedSequence& sequence = s.sequences[i];
+    const LogitRows rows = steps[i].logits;
+    const int64_t count = rows == LogitRows::kAll    ? sequence.rows
+                          : rows == LogitRows::kLast ? 1
+                                                     : 0;
+    const int64_t first = sequence.first_row + sequence.rows - count;
+    const auto values = s.x.values().subspan(static_cast<size_t>(first * width),
+                                             static_cast<size_t>(count * width));
+    ops_->rms_norm(
+        {.x = values,
+         .weight = weights_.norm.weight,
+         .epsilon = config_.rms_norm_eps,
+         .y = s.normed.values().subspan(static_cast<size_t>(wanted * width), values.size())});
+    wanted += count;
+  }
+  Tensor out({wanted, config_.vocabulary});
+  Buffer y = ops_->buffer(out.element_count());
+  ops_->linear({.x = s.normed.values().first(static_cast<size_t>(wanted * width)),
+                .weight = weights_.lm_head.weight,
+                .bias = {},
+                .y = y});
+  ops_->download(y, out.values());
+  return out;
+}
+
+}  // namespace stapes

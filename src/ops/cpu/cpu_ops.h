@@ -1,0 +1,44 @@
+// The operations on this machine's processor: one table of vector kernels, one team of threads.
+#pragma once
+
+#include <memory>
+
+#include "base/thread_pool.h"
+#include "ops/cpu/kernels.h"
+#include "ops/ops.h"
+
+namespace stapes {
+
+class CpuOps : public Ops {
+ public:
+  // threads: 0 is one per core.
+  CpuOps(const Kernels& kernels, int threads) : kernels_(kernels), pool_(threads) {}
+
+  std::string_view name() const override { return kernels_.name; }
+
+ private:
+  void run(const op::Linear& args) const override;
+  void run(const op::Conv1d& args) const override;
+  void run(const op::LayerNorm& args) const override;
+  void run(const op::RmsNorm& args) const override;
+  void run(const op::GeluErf& args) const override;
+  void run(const op::Relu& args) const override;
+  void run(const op::SiluMul& args) const override;
+  void run(const op::Add& args) const override;
+  void run(const op::Softmax& args) const override;
+  void run(const op::Embed& args) const override;
+  void run(const op::AveragePool& args) const override;
+  void run(const op::RopeTable& args) const override;
+  void run(const op::Rope& args) const override;
+  void run(const op::AttentionBidirectional& args) const override;
+  void run(const op::KvWrite& args) const override;
+  void run(const op::AttentionPaged& args) const override;
+
+  // body(begin, end) over rows or elements that cost about `item_cost` multiplications each.
+  void for_chunks(int64_t count, int64_t item_cost, const ThreadPool::Body& body) const;
+
+  const Kernels& kernels_;
+  mutable ThreadPool pool_;
+};
+
+}  // namespace stapes

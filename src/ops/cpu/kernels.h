@@ -1,0 +1,60 @@
+// The inner loops that depend on the width of the processor's vectors, one table per level. What
+// they share (threads, blocks, pages) is in cpu_ops.cc and cpu_attention.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/tensor.h"
+
+namespace stapes {
+
+// y[r, o] = x[r] · weight[o] (+ bias[o]) for all rows and o in [first_output, last_output).
+struct LinearTile {
+  const float* x = nullptr;           // [rows, inputs]
+  const std::byte* weight = nullptr;  // [outputs, inputs]
+  const float* bias = nullptr;        // [outputs] or null
+  float* y = nullptr;                 // [rows, outputs]
+  DType dtype = DType::kF32;          // of the weight
+  int64_t rows = 0;
+  int64_t inputs = 0;
+  int64_t outputs = 0;
+  int64_t first_output = 0;
+  int64_t last_output = 0;
+};
+
+// A group of query heads against a run of keys and values of one head.
+struct AttentionTile {
+  int64_t group = 0;         // G
+  int64_t keys = 0;          // n
+  int64_t width = 0;         // W
+  int64_t key_stride = 0;    // floats from one key (or value) to the next
+  int64_t query_stride = 0;  // floats from one query (or output) to the next
+  int64_t score_stride = 0;  // floats from one query's scores to the next
+};
+
+struct Kernels {
+  const char* name;
+  void (*widen)(const std::byte* values, DType dtype, int64_t count, float* out);
+  void (*linear)(const LinearTile& tile);
+  void (*layer_norm_row)(const float* x, const float* weight, const float* bias, double epsilon,
+                         int64_t width, float* y);
+  void (*rms_norm_row)(const float* x, const float* weight, double epsilon, int64_t width,
+                       float* y);
+  void (*gelu_erf)(const float* x, int64_t count, float* y);
+  void (*silu_mul)(const float* gate, const float* up, int64_t count, float* y);
+  void (*softmax_row)(const float* x, int64_t count, float* y);
+  // scores [G, n] = scale · q [G, W] · keyᵀ [W, n]
+  void (*scores)(const AttentionTile& tile, const float* q, const float* keys, float scale,
+                 float* scores);
+  // y [G, W] += weights [G, n] · values [n, W]
+  void (*weighted_sum)(const AttentionTile& tile, const float* weights, const float* values,
+                       float* y);
+};
+
+// Null where this build has no such level (another kind of processor).
+const Kernels* generic_kernels();
+const Kernels* avx2_kernels();
+const Kernels* avx512_kernels();
+
+}  // namespace stapes

@@ -1,0 +1,468 @@
+// The kernels of one level. Included once by each kernels_LEVEL.cc, inside its anonymous namespace
+// and after it has defined kLanes, kRowTile, Vec, fma() and load_f16(). No includes here: standard
+// headers must be read before a level's instructions are switched on, or their inline functions
+// could end up in the program with instructions that the processor lacks.
+//
+// Every output is summed in an order that depends on its own length only, not on how many rows,
+// heads or outputs are computed together: a row has the same bits alone and in any batch.
+
+using VecI = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
+using VecU16 = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
+
+constexpr int64_t kInputBlock = 1024;  // x of a row tile stays in the first-level cache
+constexpr int64_t kOutputTile = 4;     // outputs whose sums are in registers at a time
+constexpr int64_t kOutputBlock =
+    16;  // outputs whose widened weights stay in the second-level cache
+
+template <typename To, typename From>
+To bits_as(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof(to));
+  return to;
+}
+
+Vec splat(float value) {
+  return Vec{} + value;
+}
+
+// Any alignment: tensors in a model file start where they start.
+Vec load(const float* values) {
+  Vec v;
+  std::memcpy(&v, values, sizeof(v));
+  return v;
+}
+
+void store(const Vec& v, float* values) {
+  std::memcpy(values, &v, sizeof(v));
+}
+
+Vec load_first(const float* values, int64_t count, float rest = 0.0F) {
+  Vec v = splat(rest);
+  std::memcpy(&v, values, static_cast<size_t>(count) * sizeof(float));
+  return v;
+}
+
+void store_first(const Vec& v, int64_t count, float* values) {
+  std::memcpy(values, &v, static_cast<size_t>(count) * sizeof(float));
+}
+
+// One struct per stored dtype: `load` widens kLanes elements.
+struct F32 {
+  static constexpr int64_t kBytes = 4;
+  static Vec load(const std::byte* p) {
+    Vec v;
+    std::memcpy(&v, p, sizeof(v));
+    return v;
+  }
+};
+
+struct BF16 {
+  static constexpr int64_t kBytes = 2;
+  static Vec load(const std::byte* p) {
+    VecU16 half;
+    std::memcpy(&half, p, sizeof(half));
+    return bits_as<Vec>(__builtin_convertvector(half, VecI) << 16);
+  }
+};
+
+struct F16 {
+  static constexpr int64_t kBytes = 2;
+  static Vec load(const std::byte* p) { return load_f16(p); }
+};
+
+template <typename Type>
+Vec load_first_of(const std::byte* p, int64_t count) {
+  alignas(64) std::byte padded[kLanes * Type::kBytes] = {};
+  std::memcpy(padded, p, static_cast<size_t>(count * Type::kBytes));
+  return Type::load(padded);
+}
+
+// The lanes in pairs, the pairs in pairs, ...
+float sum(const Vec& v) {
+  VecI lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = i;
+  Vec total = v;
+#pragma GCC unroll 8
+  for (int distance = kLanes / 2; distance > 0; distance /= 2) {
+    total += __builtin_shuffle(total, lane ^ distance);
+  }
+  return total[0];
+}
+
+float largest(const Vec& v) {
+  float result = v[0];
+  for (int i = 1; i < kLanes; ++i) result = v[i] > result ? v[i] : result;
+  return result;
+}
+
+Vec max(const Vec& a, const Vec& b) {
+  return a > b ? a : b;
+}
+
+// e^x to 2 units in the last place; 0 below the smallest normal result, infinity above the largest.
+// x = n ln 2 + r with |r| <= ln 2 / 2, e^x = 2^n e^r.
+Vec exp(const Vec& x) {
+  constexpr float kRound = 12582912.0F;  // 1.5 · 2^23: adding it rounds to an integer
+  const Vec clamped = x > 88.72F ? splat(88.72F) : (x < -87.33F ? splat(-87.33F) : x);
+  const Vec n = fma(clamped, splat(1.44269504F), splat(kRound)) - kRound;
+  Vec r = fma(n, splat(-0.693145752F), clamped);
+  r = fma(n, splat(-1.42860677e-6F), r);
+  Vec power = splat(1.0F / 5040.0F);  // Taylor terms up to r^7 / 7!: the rest is below 6e-9
+  power = fma(power, r, splat(1.0F / 720.0F));
+  power = fma(power, r, splat(1.0F / 120.0F));
+  power = fma(power, r, splat(1.0F / 24.0F));
+  power = fma(power, r, splat(1.0F / 6.0F));
+  power = fma(power, r, splat(0.5F));
+  power = fma(power, r, splat(1.0F));
+  power = fma(power, r, splat(1.0F));
+  // 2^n in two factors: n may be 128, whose power alone is no float.
+  const VecI whole = __builtin_convertvector(n, VecI);
+  const VecI half = whole >> 1;
+  const Vec scaled =
+      power * bits_as<Vec>((half + 127) << 23) * bits_as<Vec>((whole - half + 127) << 23);
+  const Vec bounded = x < -87.33F ? splat(0.0F) : scaled;
+  return x != x ? x : (x > 88.72F ? splat(__builtin_inff()) : bounded);
+}
+
+// x Φ(x). erfc as in Abramowitz and Stegun 7.1.26 (absolute error of erfc at most 1.5e-7), which
+// keeps the small values of the negative side.
+Vec gelu(const Vec& x) {
+  const Vec magnitude = x < 0.0F ? -x : x;
+  const Vec z = magnitude * 0.707106781F;
+  const Vec t = 1.0F / fma(z, splat(0.3275911F), splat(1.0F));
+  Vec series = splat(1.061405429F);
+  series = fma(series, t, splat(-1.453152027F));
+  series = fma(series, t, splat(1.421413741F));
+  series = fma(series, t, splat(-0.284496736F));
+  series = fma(series, t, splat(0.254829592F));
+  const Vec tail = 0.5F * series * t * exp(-z * z);  // Φ(-|x|)
+  return x < 0.0F ? x * tail : x - x * tail;
+}
+
+Vec silu(const Vec& x) {
+  return x / (1.0F + exp(-x));
+}
+
+template <typename Type>
+void widen_as(const std::byte* values, int64_t count, float* out) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(Type::load(values + i * Type::kBytes), out + i);
+  if (i < count)
+    store_first(load_first_of<Type>(values + i * Type::kBytes, count - i), count - i, out + i);
+}
+
+void widen(const std::byte* values, DType dtype, int64_t count, float* out) {
+  switch (dtype) {
+    case DType::kF16:
+      return widen_as<F16>(values, count, out);
+    case DType::kBF16:
+      return widen_as<BF16>(values, count, out);
+    default:
+      return widen_as<F32>(values, count, out);
+  }
+}
+
+// Adds to y the products of kRows rows and kOutputs outputs over `inputs` inputs (at most
+// kInputBlock), or sets y where this is the first block of inputs.
+struct Block {
+  const float* x;           // [kRows, inputs], rows x_stride apart
+  const std::byte* weight;  // [kOutputs, inputs], rows weight_stride_bytes apart
+  float* y;                 // [kRows, kOutputs], rows y_stride apart
+  int64_t x_stride;
+  int64_t weight_stride_bytes;
+  int64_t y_stride;
+  int64_t inputs;
+  bool first;
+};
+
+template <typename Type, int kRows, int kOutputs>
+void multiply(const Block& block) {
+  Vec sums[kRows][kOutputs] = {};
+  int64_t n = 0;
+  for (; n + kLanes <= block.inputs; n += kLanes) {
+    Vec weights[kOutputs];
+#pragma GCC unroll 8
+    for (int o = 0; o < kOutputs; ++o) {
+      weights[o] = Type::load(block.weight + o * block.weight_stride_bytes + n * Type::kBytes);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Vec x = load(block.x + r * block.x_stride + n);
+#pragma GCC unroll 8
+      for (int o = 0; o < kOutputs; ++o) sums[r][o] = fma(x, weights[o], sums[r][o]);
+    }
+  }
+  if (const int64_t rest = block.inputs - n; rest > 0) {
+    for (int o = 0; o < kOutputs; ++o) {
+      const Vec weight = load_first_of<Type>(
+          block.weight + o * block.weight_stride_bytes + n * Type::kBytes, rest);
+      for (int r = 0; r < kRows; ++r) {
+        sums[r][o] = fma(load_first(block.x + r * block.x_stride + n, rest), weight, sums[r][o]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+    for (int o = 0; o < kOutputs; ++o) {
+      float& y = block.y[r * block.y_stride + o];
+      y = block.first ? sum(sums[r][o]) : y + sum(sums[r][o]);
+    }
+  }
+}
+
+template <typename Type, int kRows>
+void multiply_rows(Block block, int64_t outputs) {
+  for (; outputs >= kOutputTile; outputs -= kOutputTile) {
+    multiply<Type, kRows, kOutputTile>(block);
+    block.weight += kOutputTile * block.weight_stride_bytes;
+    block.y += kOutputTile;
+  }
+  for (; outputs > 0; --outputs) {
+    multiply<Type, kRows, 1>(block);
+    block.weight += block.weight_stride_bytes;
+    block.y += 1;
+  }
+}
+
+template <typename Type>
+void multiply_all(Block block, int64_t rows, int64_t outputs) {
+  for (; rows >= kRowTile; rows -= kRowTile) {
+    multiply_rows<Type, kRowTile>(block, outputs);
+    block.x += kRowTile * block.x_stride;
+    block.y += kRowTile * block.y_stride;
+  }
+  for (; rows > 0; --rows) {
+    multiply_rows<Type, 1>(block, outputs);
+    block.x += block.x_stride;
+    block.y += block.y_stride;
+  }
+}
+
+template <typename Type>
+void linear_as(const LinearTile& tile) {
+  // Few rows: weights are widened in registers. Many: once into `widened`, then used by all rows.
+  const bool widen_first = tile.rows > kRowTile && Type::kBytes != sizeof(float);
+  alignas(64) float widened[kOutputBlock * kInputBlock];
+  for (int64_t o = tile.first_output; o < tile.last_output; o += kOutputBlock) {
+    const int64_t outputs =
+        o + kOutputBlock < tile.last_output ? kOutputBlock : tile.last_output - o;
+    for (int64_t n = 0; n < tile.inputs; n += kInputBlock) {
+      const int64_t inputs = n + kInputBlock < tile.inputs ? kInputBlock : tile.inputs - n;
+      const std::byte* weight = tile.weight + (o * tile.inputs + n) * Type::kBytes;
+      Block block{.x = tile.x + n,
+                  .weight = weight,
+                  .y = tile.y + o,
+                  .x_stride = tile.inputs,
+                  .weight_stride_bytes = tile.inputs * Type::kBytes,
+                  .y_stride = tile.outputs,
+                  .inputs = inputs,
+                  .first = n == 0};
+      if (!widen_first) {
+        multiply_all<Type>(block, tile.rows, outputs);
+        continue;
+      }
+      for (int64_t row = 0; row < outputs; ++row) {
+        widen_as<Type>(weight + row * tile.inputs * Type::kBytes, inputs,
+                       widened + row * kInputBlock);
+      }
+      block.weight = reinterpret_cast<const std::byte*>(widened);
+      block.weight_stride_bytes = kInputBlock * static_cast<int64_t>(sizeof(float));
+      multiply_all<F32>(block, tile.rows, outputs);
+    }
+    if (tile.bias == nullptr) continue;
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      for (int64_t i = o; i < o + outputs; ++i) tile.y[r * tile.outputs + i] += tile.bias[i];
+    }
+  }
+}
+
+void linear(const LinearTile& tile) {
+  switch (tile.dtype) {
+    case DType::kF16:
+      return linear_as<F16>(tile);
+    case DType::kBF16:
+      return linear_as<BF16>(tile);
+    default:
+      return linear_as<F32>(tile);
+  }
+}
+
+float sum_of(const float* x, int64_t count) {
+  Vec total = splat(0.0F);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) total += load(x + i);
+  if (i < count) total += load_first(x + i, count - i);
+  return sum(total);
+}
+
+// Σ (x - mean)²
+float sum_of_squares(const float* x, int64_t count, float mean) {
+  Vec total = splat(0.0F);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const Vec difference = load(x + i) - mean;
+    total = fma(difference, difference, total);
+  }
+  if (i < count) {
+    const Vec difference = load_first(x + i, count - i, mean) - mean;
+    total = fma(difference, difference, total);
+  }
+  return sum(total);
+}
+
+void layer_norm_row(const float* x, const float* weight, const float* bias, double epsilon,
+                    int64_t width, float* y) {
+  const auto n = static_cast<float>(width);
+  const float mean = sum_of(x, width) / n;
+  const float variance = sum_of_squares(x, width, mean) / n;
+  const auto scale = static_cast<float>(1.0 / std::sqrt(double{variance} + epsilon));
+  for (int64_t i = 0; i < width; ++i) y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+}
+
+void rms_norm_row(const float* x, const float* weight, double epsilon, int64_t width, float* y) {
+  const float squares = sum_of_squares(x, width, 0.0F);
+  const double mean = double{squares} / static_cast<double>(width);
+  const auto scale = static_cast<float>(1.0 / std::sqrt(mean + epsilon));
+  for (int64_t i = 0; i < width; ++i) y[i] = x[i] * scale * weight[i];
+}
+
+void gelu_erf(const float* x, int64_t count, float* y) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(gelu(load(x + i)), y + i);
+  if (i < count) store_first(gelu(load_first(x + i, count - i)), count - i, y + i);
+}
+
+void silu_mul(const float* gate, const float* up, int64_t count, float* y) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(silu(load(gate + i)) * load(up + i), y + i);
+  if (i < count) {
+    const int64_t rest = count - i;
+    store_first(silu(load_first(gate + i, rest)) * load_first(up + i, rest), rest, y + i);
+  }
+}
+
+void softmax_row(const float* x, int64_t count, float* y) {
+  const float lowest = -__builtin_inff();
+  Vec top = splat(lowest);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) top = max(top, load(x + i));
+  if (i < count) top = max(top, load_first(x + i, count - i, lowest));
+  const float shift = largest(top);
+  Vec total = splat(0.0F);
+  for (i = 0; i + kLanes <= count; i += kLanes) {
+    const Vec e = exp(load(x + i) - shift);
+    total += e;
+    store(e, y + i);
+  }
+  if (i < count) {
+    const Vec e = exp(load_first(x + i, count - i, lowest) - shift);  // the padding gives 0
+    total += e;
+    store_first(e, count - i, y + i);
+  }
+  const float scale = 1.0F / sum(total);
+  for (i = 0; i < count; ++i) y[i] *= scale;
+}
+
+template <int kGroup>
+void scores_of(const AttentionTile& tile, const float* q, const float* keys, float scale,
+               float* scores) {
+  for (int64_t t = 0; t < tile.keys; ++t) {
+    const float* key = keys + t * tile.key_stride;
+    Vec sums[kGroup] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= tile.width; i += kLanes) {
+      const Vec k = load(key + i);
+#pragma GCC unroll 8
+      for (int g = 0; g < kGroup; ++g)
+        sums[g] = fma(load(q + g * tile.query_stride + i), k, sums[g]);
+    }
+    if (const int64_t rest = tile.width - i; rest > 0) {
+      const Vec k = load_first(key + i, rest);
+      for (int g = 0; g < kGroup; ++g) {
+        sums[g] = fma(load_first(q + g * tile.query_stride + i, rest), k, sums[g]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroup; ++g) scores[g * tile.score_stride + t] = scale * sum(sums[g]);
+  }
+}
+
+void scores(const AttentionTile& tile, const float* q, const float* keys, float scale, float* out) {
+  int64_t g = 0;
+  for (; g + 4 <= tile.group; g += 4) {
+    scores_of<4>(tile, q + g * tile.query_stride, keys, scale, out + g * tile.score_stride);
+  }
+  for (; g < tile.group; ++g) {
+    scores_of<1>(tile, q + g * tile.query_stride, keys, scale, out + g * tile.score_stride);
+  }
+}
+
+// kVecs vectors of the width at a time, for kGroup queries: their sums stay in registers over all
+// keys.
+template <int kGroup, int kVecs>
+void weighted_sum_of(const AttentionTile& tile, const float* weights, const float* values,
+                     float* y) {
+  Vec sums[kGroup][kVecs];
+  for (int g = 0; g < kGroup; ++g) {
+    for (int v = 0; v < kVecs; ++v) sums[g][v] = load(y + g * tile.query_stride + v * kLanes);
+  }
+  for (int64_t t = 0; t < tile.keys; ++t) {
+    const float* value = values + t * tile.key_stride;
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroup; ++g) {
+      const Vec weight = splat(weights[g * tile.score_stride + t]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v)
+        sums[g][v] = fma(weight, load(value + v * kLanes), sums[g][v]);
+    }
+  }
+  for (int g = 0; g < kGroup; ++g) {
+    for (int v = 0; v < kVecs; ++v) store(sums[g][v], y + g * tile.query_stride + v * kLanes);
+  }
+}
+
+// The last width % kLanes columns.
+void weighted_sum_rest(const AttentionTile& tile, int64_t rest, const float* weights,
+                       const float* values, float* y) {
+  Vec sums = load_first(y, rest);
+  for (int64_t t = 0; t < tile.keys; ++t) {
+    sums = fma(splat(weights[t]), load_first(values + t * tile.key_stride, rest), sums);
+  }
+  store_first(sums, rest, y);
+}
+
+void weighted_sum(const AttentionTile& tile, const float* weights, const float* values, float* y) {
+  for (int64_t g = 0; g < tile.group;) {
+    const bool four = g + 4 <= tile.group;
+    const float* w = weights + g * tile.score_stride;
+    float* out = y + g * tile.query_stride;
+    int64_t i = 0;
+    for (; i + 2 * kLanes <= tile.width; i += 2 * kLanes) {
+      four ? weighted_sum_of<4, 2>(tile, w, values + i, out + i)
+           : weighted_sum_of<1, 2>(tile, w, values + i, out + i);
+    }
+    for (; i + kLanes <= tile.width; i += kLanes) {
+      four ? weighted_sum_of<4, 1>(tile, w, values + i, out + i)
+           : weighted_sum_of<1, 1>(tile, w, values + i, out + i);
+    }
+    const int64_t queries = four ? 4 : 1;
+    for (int64_t q = 0; i < tile.width && q < queries; ++q) {
+      weighted_sum_rest(tile, tile.width - i, w + q * tile.score_stride, values + i,
+                        out + q * tile.query_stride + i);
+    }
+    g += queries;
+  }
+}
+
+constexpr Kernels kKernels{.name = kLevelName,
+                           .widen = widen,
+                           .linear = linear,
+                           .layer_norm_row = layer_norm_row,
+                           .rms_norm_row = rms_norm_row,
+                           .gelu_erf = gelu_erf,
+                           .silu_mul = silu_mul,
+                           .softmax_row = softmax_row,
+                           .scores = scores,
+                           .weighted_sum = weighted_sum};

@@ -1,0 +1,47 @@
+// Vectors of four floats, which every 64-bit processor that we know of has (SSE2, NEON).
+#include <cmath>
+#include <cstring>
+
+#include "ops/cpu/kernels.h"
+
+namespace stapes {
+namespace {
+
+constexpr char kLevelName[] = "generic";
+constexpr int kLanes = 4;
+constexpr int kRowTile = 2;
+using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
+
+inline Vec fma(const Vec& a, const Vec& b, const Vec& c) {
+  return a * b + c;
+}
+
+// The f16 bits moved to f32's places are the value · 2^-112, small numbers included; infinity and
+// NaN get f32's largest exponent.
+inline Vec load_f16(const std::byte* p) {
+  using Half = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
+  using Word = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
+  Half half;
+  std::memcpy(&half, p, sizeof(half));
+  const Word bits = __builtin_convertvector(half, Word);
+  const Word magnitude = (bits & 0x7fff) << 13;
+  Vec value;
+  std::memcpy(&value, &magnitude, sizeof(value));
+  value *= 0x1p112F;
+  Word result;
+  std::memcpy(&result, &value, sizeof(result));
+  result |= (bits & 0x7c00) == 0x7c00 ? (Word{} + 0x7f800000) : Word{};
+  result |= (bits & 0x8000) << 16;
+  std::memcpy(&value, &result, sizeof(value));
+  return value;
+}
+
+#include "ops/cpu/kernels_body.h"
+
+}  // namespace
+
+const Kernels* generic_kernels() {
+  return &kKernels;
+}
+
+}  // namespace stapes

@@ -1,0 +1,81 @@
+#include "ops/reference/reference_attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "ops/kv_slot.h"
+
+namespace stapes {
+namespace {
+
+// y = Σ softmax(q · key(t) / sqrt(W)) value(t) over t in [0, keys).
+void attend(const float* q, int64_t width, int64_t keys,
+            const std::function<const float*(int64_t)>& key,
+            const std::function<const float*(int64_t)>& value, float* y) {
+  std::vector<double> weights(static_cast<size_t>(keys));
+  for (int64_t t = 0; t < keys; ++t) {
+    double sum = 0;
+    for (int64_t i = 0; i < width; ++i) sum += double{q[i]} * double{key(t)[i]};
+    weights[static_cast<size_t>(t)] = sum / std::sqrt(static_cast<double>(width));
+  }
+  const double largest = *std::ranges::max_element(weights);
+  double total = 0;
+  for (double& weight : weights) total += weight = std::exp(weight - largest);
+  for (int64_t i = 0; i < width; ++i) {
+    double sum = 0;
+    for (int64_t t = 0; t < keys; ++t) sum += weights[static_cast<size_t>(t)] * double{value(t)[i]};
+    y[i] = static_cast<float>(sum / total);
+  }
+}
+
+}  // namespace
+
+void reference_attention(const op::AttentionBidirectional& args) {
+  const int64_t row_width = static_cast<int64_t>(args.q.size()) / args.frames;
+  const int64_t width = row_width / args.heads;
+  for (int64_t s = 0; s < args.frames; ++s) {
+    for (int64_t head = 0; head < args.heads; ++head) {
+      const int64_t column = head * width;
+      attend(
+          args.q.data() + s * row_width + column, width, args.valid_keys,
+          [&](int64_t t) { return args.k.data() + t * row_width + column; },
+          [&](int64_t t) { return args.v.data() + t * row_width + column; },
+          args.y.data() + s * row_width + column);
+    }
+  }
+}
+
+void reference_kv_write(const op::KvWrite& args) {
+  for (const RaggedSequence& sequence : args.sequences) {
+    for (int64_t r = 0; r < sequence.rows; ++r) {
+      for (int64_t head = 0; head < args.kv_heads; ++head) {
+        const int64_t from = ((sequence.first_row + r) * args.kv_heads + head) * args.head_width;
+        const KvSlot slot{.head = head, .head_width = args.head_width};
+        const int64_t token = sequence.start_position + r;
+        const auto bytes = static_cast<size_t>(args.head_width) * sizeof(float);
+        std::memcpy(slot.key(sequence.kv, token), args.k.data() + from, bytes);
+        std::memcpy(slot.value(sequence.kv, token), args.v.data() + from, bytes);
+      }
+    }
+  }
+}
+
+void reference_attention(const op::AttentionPaged& args) {
+  const int64_t group = args.heads / args.kv_heads;
+  for (const RaggedSequence& sequence : args.sequences) {
+    for (int64_t r = 0; r < sequence.rows; ++r) {
+      for (int64_t head = 0; head < args.heads; ++head) {
+        const int64_t at = ((sequence.first_row + r) * args.heads + head) * args.head_width;
+        const KvSlot slot{.head = head / group, .head_width = args.head_width};
+        attend(
+            args.q.data() + at, args.head_width, sequence.start_position + r + 1,
+            [&](int64_t t) { return slot.key(sequence.kv, t); },
+            [&](int64_t t) { return slot.value(sequence.kv, t); }, args.y.data() + at);
+      }
+    }
+  }
+}
+
+}  // namespace stapes
