@@ -115,9 +115,12 @@ void mix_to_mono(std::vector<float>& values, int channels) {
 class Decoder {
  public:
   Decoder(ByteSource& source, const std::string& name, const DecodeLimits& limits)
-      : name_(name), limits_(limits), file_{&source} {
+      : name_(name), limits_(limits), repaired_(source), file_{&repaired_} {
     if (source.size() == 0) fail(ErrorCode::kInvalidAudio, "{} is empty: expected audio", name);
-    if (const auto header = read_wav_header(source)) check_wav_header(*header, name);
+    if (const auto header = read_wav_header(source)) {
+      check_wav_header(*header, name);
+      if (header->length_unknown) repaired_ = with_known_length(source, *header);
+    }
     decoder_ = open_decoder(file_, info_, name);
     check_format(info_, limits, name);
     // MP3 files do not state their length, libsndfile guesses it: only what is decoded counts
@@ -129,6 +132,7 @@ class Decoder {
 
   AudioClip decode() {
     AudioClip clip;
+    clip.samples.reserve(plausible_result_samples());
     Resampler resampler(info_.samplerate, kSampleRateHz);
     std::vector<float> block;
     while (read_block(block)) {
@@ -144,6 +148,15 @@ class Decoder {
   }
 
  private:
+  // So that the result need not be moved while it grows. The header's word is believed only as far
+  // as the bytes can carry it: no codec here packs more than 32 samples into a byte, save of
+  // silence.
+  size_t plausible_result_samples() const {
+    if (!length_is_stated_) return 0;
+    const double stated = static_cast<double>(info_.frames) * kSampleRateHz / info_.samplerate + 1;
+    return static_cast<size_t>(std::min(stated, 32.0 * static_cast<double>(file_.source->size())));
+  }
+
   bool read_block(std::vector<float>& block) {
     const sf_count_t wanted = std::max<sf_count_t>(1, kBlockValues / info_.channels);
     block.resize(static_cast<size_t>(wanted * info_.channels));
@@ -188,6 +201,7 @@ class Decoder {
 
   const std::string& name_;
   const DecodeLimits& limits_;
+  PatchedSource repaired_;
   VirtualFile file_;
   SF_INFO info_{};
   SndFile decoder_;

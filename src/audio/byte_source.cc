@@ -27,6 +27,14 @@ size_t MemorySource::read_at(int64_t offset, std::span<std::byte> target) {
   return copy_at(bytes_, offset, target);
 }
 
+size_t PatchedSource::read_at(int64_t offset, std::span<std::byte> target) {
+  const size_t count = original_->read_at(offset, target);
+  for (const auto& [position, value] : patches_)
+    if (position >= offset && position < offset + static_cast<int64_t>(count))
+      target[static_cast<size_t>(position - offset)] = value;
+  return count;
+}
+
 FileSource::FileSource(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);

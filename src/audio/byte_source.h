@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace stapes {
@@ -26,6 +27,19 @@ class MemorySource final : public ByteSource {
 
  private:
   std::span<const std::byte> bytes_;
+};
+
+// Another source with a few of its bytes replaced. The other must outlive it.
+class PatchedSource final : public ByteSource {
+ public:
+  explicit PatchedSource(ByteSource& original) : original_(&original) {}
+  void patch(int64_t offset, std::byte value) { patches_.emplace_back(offset, value); }
+  int64_t size() const override { return original_->size(); }
+  size_t read_at(int64_t offset, std::span<std::byte> target) override;
+
+ private:
+  ByteSource* original_;
+  std::vector<std::pair<int64_t, std::byte>> patches_;
 };
 
 // Read, not mapped: a recording that is cut short by its writer meanwhile ends early and does not

@@ -34,10 +34,17 @@ bool is_placeholder(int64_t size) {
 }
 
 // A placeholder counts only where the RIFF size is one too, so that a damaged or forged data size
-// in an otherwise whole header is still a lie.
-bool is_length_unknown(int64_t riff_size, int64_t data_size) {
+// in an otherwise whole header is still a lie; and a data chunk of no bytes is one that was never
+// completed only where the RIFF size ends before it does: otherwise there are no samples.
+bool is_length_unknown(int64_t riff_size, int64_t data_size, int64_t data_offset) {
   constexpr int64_t kSmallestPlaceholder = 0x7FFFF000;
-  return data_size == 0 || (is_placeholder(data_size) && riff_size >= kSmallestPlaceholder);
+  if (data_size == 0) return riff_size + 8 <= data_offset || is_placeholder(riff_size);
+  return is_placeholder(data_size) && riff_size >= kSmallestPlaceholder;
+}
+
+void patch_u32(PatchedSource& source, int64_t offset, int64_t value) {
+  for (int64_t i = 0; i < 4; ++i)
+    source.patch(offset + i, static_cast<std::byte>(value >> (8 * i) & 0xFF));
 }
 
 }  // namespace
@@ -56,13 +63,23 @@ std::optional<WavHeader> read_wav_header(ByteSource& source) {
       if (const auto format = read_12(source, body)) header.sample_rate_hz = format->u32(4);
     } else if (chunk->id(0) == "data") {
       header.claimed_data_bytes = size;
+      header.data_offset = body;
       header.found_data_bytes = source.size() - body;
-      header.length_unknown = is_length_unknown(riff->u32(4), size);
+      header.length_unknown = is_length_unknown(riff->u32(4), size, body);
       break;
     }
     offset = body + size + size % 2;  // chunks stand on even positions
   }
   return header;
+}
+
+PatchedSource with_known_length(ByteSource& source, const WavHeader& header) {
+  PatchedSource repaired(source);
+  const int64_t largest = 0xFFFFFFFF - header.data_offset;
+  const int64_t data_bytes = std::min(header.found_data_bytes, largest);
+  patch_u32(repaired, 4, header.data_offset - 8 + data_bytes);
+  patch_u32(repaired, header.data_offset - 4, data_bytes);
+  return repaired;
 }
 
 }  // namespace stapes
