@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/rng.h"
+#include "spec/audio_tokens.h"
+#include "train/data/source.h"
+#include "world/world.h"
+
+namespace stapes::train {
+namespace {
+
+using world::Split;
+using world::Task;
+
+// C4 ... C6 of the C major pentatonic: the world's melodies use no other pitch.
+constexpr std::array<int, 11> kScale = {60, 62, 64, 67, 69, 72, 74, 76, 79, 81, 84};
+constexpr std::array<const char*, 6> kSpeakers = {"george", "jackson", "lucas",
+                                                  "nicolas", "theo", "yweweler"};
+
+// Streams of random numbers that must not meet.
+enum Stream : uint64_t { kKind = 1, kQuestions = 2, kMask = 3 };
+
+int32_t sound_class(const world::Event& event) {
+  if (event.digit >= 0) return 1 + event.digit;
+  const auto step = std::find(kScale.begin(), kScale.end(), event.midi_note);
+  return step == kScale.end() ? 0 : 11 + static_cast<int32_t>(step - kScale.begin());
+}
+
+int32_t speaker_class(const world::Event& event) {
+  const auto speaker = std::find(kSpeakers.begin(), kSpeakers.end(), event.speaker);
+  return speaker == kSpeakers.end() ? 0 : 1 + static_cast<int32_t>(speaker - kSpeakers.begin());
+}
+
+FrameTargets frame_targets(const world::Truth& truth, int64_t mel_frames) {
+  constexpr double kFrameSeconds = 0.04;
+  const auto frames = static_cast<size_t>(encoder_frames(mel_frames));
+  FrameTargets targets;
+  targets.sound.assign(frames, 0);
+  targets.ordinal.assign(frames, 0);
+  targets.speaker.assign(frames, 0);
+  for (size_t e = 0; e < truth.events.size(); ++e) {
+    const auto& event = truth.events[e];
+    for (size_t frame = 0; frame < frames; ++frame) {
+      const double middle_s = (static_cast<double>(frame) + 0.5) * kFrameSeconds;
+      if (middle_s < event.start_s || middle_s >= event.end_s) continue;
+      targets.sound[frame] = sound_class(event);
+      targets.ordinal[frame] = std::min(static_cast<int32_t>(e) + 1, kOrdinalClasses - 1);
+      targets.speaker[frame] = speaker_class(event);
+    }
+  }
+  return targets;
+}
+
+// SpecAugment (Park et al. 2019): up to two bands and two stretches of time become the clip's quietest value.
+void mask_spectrogram(MelSpectrogram& mel, Rng& rng) {
+  if (mel.values.empty()) return;
+  const float floor = *std::min_element(mel.values.begin(), mel.values.end());
+  for (int64_t i = rng.integer(0, 2); i > 0; --i) {
+    const int64_t width = rng.integer(1, std::max<int64_t>(mel.bands / 10, 1));
+    const int64_t begin = rng.integer(0, mel.bands - width);
+    for (int64_t frame = 0; frame < mel.frames; ++frame)
+      std::fill_n(mel.values.begin() + frame * mel.bands + begin, width, floor);
+  }
+  for (int64_t i = rng.integer(0, 2); i > 0; --i) {
+    const int64_t length = std::min<int64_t>(rng.integer(1, 6), mel.frames);
+    const int64_t begin = rng.integer(0, mel.frames - length);
+    std::fill_n(mel.values.begin() + begin * mel.bands, length * mel.bands, floor);
+  }
+}
+
+std::vector<Task> tasks_about(const world::Truth& truth) {
+  if (!truth.is_speech()) {
+    std::vector<Task> tasks = {Task::kCountNotes, Task::kCountRises, Task::kLoudness};
+    // "The highest" is only a fair question where one note is.
+    int highest = 0, count = 0;
+    for (const auto& event : truth.events) {
+      if (event.midi_note > highest) highest = event.midi_note, count = 0;
+      count += event.midi_note == highest ? 1 : 0;
+    }
+    if (count == 1) tasks.push_back(Task::kHighestNote);
+    return tasks;
+  }
+  std::vector<Task> tasks = {Task::kTranscribe, Task::kCountDigits, Task::kSum, Task::kLargest};
+  if (truth.events.size() > 1) tasks.push_back(Task::kSameSpeaker);
+  return tasks;
+}
+
+void shuffle(std::vector<Task>& tasks, Rng& rng) {
+  for (size_t i = tasks.size(); i > 1; --i)
+    std::swap(tasks[i - 1], tasks[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i) - 1))]);
+}
+
+class WorldSource : public ExampleSource {
+ public:
+  WorldSource(const DataRecipe& recipe, uint64_t seed, const Tokenizer& tokenizer, int64_t mel_bands)
+      : recipe_(recipe), seed_(seed), tokenizer_(tokenizer), mel_(mel_bands) {
+    stages_ = recipe.curriculum.empty() ? std::vector<CurriculumStage>{{}} : recipe.curriculum;
+    for (const auto& stage : stages_) {
+      world::WorldOptions options;
+      options.digits_folder = recipe.digits_folder;
+      options.max_digits = stage.max_digits;
+      options.max_notes = stage.max_notes;
+      options.paraphrase_share = recipe.paraphrase_share;
+      worlds_.emplace_back(options);
+    }
+  }
+
+  TrainingExample get(Phase phase, uint64_t index, int64_t step) const override {
+    const Split split = phase == Phase::kTraining ? Split::kTrain : Split::kTest;
+    const uint64_t seed = phase == Phase::kTraining ? seed_ : mix64(seed_ + 1);
+    const auto& sounds = phase == Phase::kTraining ? world_at(step) : worlds_.back();
+    Rng kind(seed, kKind, index);
+    const bool melody = !sounds.has_speech() || kind.chance(recipe_.melody_share);
+    const world::Clip clip = melody ? sounds.melody_clip(split, seed, index)
+                                    : sounds.speech_clip(split, seed, index);
+
+    MelSpectrogram mel = mel_.compute(clip.audio.samples);
+    FrameTargets frames = frame_targets(clip.truth, mel.frames);
+    if (phase == Phase::kTraining && recipe_.mask_spectrogram) {
+      Rng mask(seed, kMask, index);
+      mask_spectrogram(mel, mask);
+    }
+    std::vector<MelSpectrogram> mels;
+    mels.push_back(std::move(mel));
+    TrainingExample example = make_example(tokenizer_, std::move(mels), questions(clip.truth, seed, index));
+    example.frames = std::move(frames);
+    return example;
+  }
+
+  std::string fingerprint() const override {
+    return "world " + recipe_.digits_folder.filename().string();
+  }
+
+ private:
+  const world::World& world_at(int64_t step) const {
+    size_t stage = 0;
+    while (stage + 1 < stages_.size() && step >= stages_[stage + 1].from_step) ++stage;
+    return worlds_[stage];
+  }
+
+  std::vector<Question> questions(const world::Truth& truth, uint64_t seed, uint64_t index) const {
+    Rng rng(seed, kQuestions, index);
+    std::vector<Task> tasks = tasks_about(truth);
+    shuffle(tasks, rng);
+    // Rows before the sound cannot be shared by several questions, so this clip gets one.
+    const bool question_first = rng.chance(recipe_.question_first_share);
+    const size_t count = question_first ? 1 : static_cast<size_t>(recipe_.questions_per_clip);
+    std::vector<Question> questions;
+    for (size_t i = 0; i < std::min(count, tasks.size()); ++i)
+      questions.push_back(question(tasks[i], truth, question_first, rng));
+    return questions;
+  }
+
+  Question question(Task task, const world::Truth& truth, bool question_first, Rng& rng) const {
+    ChatMessage user{"user", {ContentPart::of_audio(0)}};
+    const auto text =
+        ContentPart::of_text(world::question_for(task, recipe_.paraphrase_share, rng.next()));
+    user.parts.insert(question_first ? user.parts.begin() : user.parts.end(), text);
+    const std::string answer = world::answer_for(task, truth);
+    const bool thinks = rng.chance(recipe_.thinking_share);
+    return {{user},
+            thinks ? reply_with_thinking(world::thinking_for(task, truth), answer)
+                   : reply_without_thinking(answer)};
+  }
+
+  DataRecipe recipe_;
+  uint64_t seed_;
+  const Tokenizer& tokenizer_;
+  LogMel mel_;
+  std::vector<CurriculumStage> stages_;
+  std::vector<world::World> worlds_;
+};
+
+}  // namespace
+
+std::unique_ptr<ExampleSource> world_source(const DataRecipe& recipe, uint64_t seed,
+                                            const Tokenizer& tokenizer, int64_t mel_bands) {
+  return std::make_unique<WorldSource>(recipe, seed, tokenizer, mel_bands);
+}
+
+}  // namespace stapes::train

@@ -1,0 +1,101 @@
+#include "train/nn/forward.h"
+
+namespace stapes::train {
+namespace {
+
+using torch::Tensor;
+namespace F = torch::nn::functional;
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
+  const Tensor wide = x.to(torch::kFloat32);
+  return wide * torch::rsqrt(wide.pow(2).mean(-1, true) + eps) * weight;
+}
+
+struct Rotation {
+  Tensor cosine, sine;  // [B, 1, T, head width]
+};
+
+Rotation rotation(const Tensor& positions, int64_t head_width, double theta) {
+  const Tensor exponent = torch::arange(0, head_width, 2, torch::kFloat32) / head_width;
+  const Tensor inverse = torch::pow(theta, -exponent).to(positions.device());
+  const Tensor half = positions.to(torch::kFloat32).unsqueeze(2) * inverse;  // [B, T, head width / 2]
+  const Tensor angle = torch::cat({half, half}, 2).unsqueeze(1);
+  return {angle.cos(), angle.sin()};
+}
+
+// x * cos + rotate_half(x) * sin, the halves of the head paired (not neighbours).
+Tensor rotate(const Tensor& x, const Rotation& by) {
+  const int64_t half = x.size(-1) / 2;
+  const Tensor turned = torch::cat({-x.slice(-1, half), x.slice(-1, 0, half)}, -1);
+  return x * by.cosine + turned * by.sine;
+}
+
+// 0 where row i may see row j, else -1e9: j <= i, and j is of segment 0 or of i's. [B, 1, T, T].
+Tensor attention_bias(const Tensor& segments) {
+  const int64_t rows = segments.size(1);
+  const Tensor index = torch::arange(rows, segments.options());
+  const Tensor causal = index.unsqueeze(0) <= index.unsqueeze(1);
+  const Tensor of_key = segments.unsqueeze(1), of_query = segments.unsqueeze(2);
+  const Tensor seen = causal.unsqueeze(0) & ((of_key == 0) | (of_key == of_query));
+  return seen.logical_not().to(torch::kFloat32).mul(-1e9).unsqueeze(1);
+}
+
+Tensor self_attention(const Parameters& p, const std::string& name, const DecoderConfig& config,
+                      const Tensor& x, const Rotation& by, const Tensor& bias) {
+  const int64_t batch = x.size(0), rows = x.size(1), head_width = config.head_width();
+  const int64_t group = config.heads / config.kv_heads;
+  const auto project = [&](const char* which, int64_t heads) {
+    const Tensor y = F::linear(x, p[name + which + ".weight"], p[name + which + ".bias"]);
+    return y.view({batch, rows, heads, head_width}).transpose(1, 2);
+  };
+  const auto repeat = [&](const Tensor& t) {  // each key/value head serves a group of query heads
+    return t.unsqueeze(2)
+        .expand({batch, config.kv_heads, group, rows, head_width})
+        .reshape({batch, config.heads, rows, head_width});
+  };
+  const Tensor q = rotate(project(".q_proj", config.heads), by);
+  const Tensor k = repeat(rotate(project(".k_proj", config.kv_heads), by));
+  const Tensor v = repeat(project(".v_proj", config.kv_heads));
+  const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
+  const Tensor scores = torch::matmul(q * scale, k.transpose(-1, -2)).to(torch::kFloat32) + bias;
+  const Tensor mixed = torch::matmul(scores.softmax(-1).to(v.scalar_type()), v);
+  return F::linear(mixed.transpose(1, 2).reshape({batch, rows, config.width}), p[name + ".o_proj.weight"]);
+}
+
+Tensor feed_forward(const Parameters& p, const std::string& name, const Tensor& x) {
+  const Tensor gate = torch::silu(F::linear(x, p[name + ".gate_proj.weight"]));
+  const Tensor up = F::linear(x, p[name + ".up_proj.weight"]);
+  return F::linear(gate * up, p[name + ".down_proj.weight"]);
+}
+
+Tensor embed(const Parameters& p, const DecoderRows& rows, const Tensor& audio) {
+  const Tensor text = F::embedding(rows.ids, p["model.embed_tokens.weight"]);
+  if (!audio.defined() || rows.audio_rows.numel() == 0) return text;
+  const int64_t width = text.size(2);
+  const Tensor sound = audio.reshape({-1, width}).index_select(0, rows.audio_sources).to(text.scalar_type());
+  return text.reshape({-1, width}).index_copy(0, rows.audio_rows, sound).view_as(text);
+}
+
+}  // namespace
+
+Tensor decode(const Parameters& p, const ModelConfig& config, const DecoderRows& rows,
+              const Tensor& audio) {
+  const DecoderConfig& decoder = config.decoder;
+  const Rotation by = rotation(rows.positions, decoder.head_width(), decoder.rope_theta);
+  const Tensor bias = attention_bias(rows.segments);
+  Tensor x = embed(p, rows, audio);
+  for (int64_t layer = 0; layer < decoder.layers; ++layer) {
+    const std::string name = "model.layers." + std::to_string(layer);
+    const Tensor attended = rms_norm(x, p[name + ".input_layernorm.weight"], decoder.rms_norm_eps);
+    x = x + self_attention(p, name + ".self_attn", decoder, attended, by, bias);
+    const Tensor fed = rms_norm(x, p[name + ".post_attention_layernorm.weight"], decoder.rms_norm_eps);
+    x = x + feed_forward(p, name + ".mlp", fed);
+  }
+  return rms_norm(x, p["model.norm.weight"], decoder.rms_norm_eps);
+}
+
+Tensor language_model_head(const Parameters& p, const Tensor& hidden) {
+  return F::linear(hidden, p["lm_head.weight"]);
+}
+
+}  // namespace stapes::train

@@ -1,0 +1,124 @@
+#include "train/nn/parameters.h"
+
+#include <cmath>
+
+#include "base/check.h"
+#include "base/fail.h"
+#include "base/rng.h"
+
+namespace stapes::train {
+namespace {
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+bool is_residual_output(const std::string& name) {
+  return ends_with(name, "attn.out.weight") || ends_with(name, "mlp.2.weight") ||
+         ends_with(name, "o_proj.weight") || ends_with(name, "down_proj.weight");
+}
+
+void fill_normal(torch::Tensor& tensor, double deviation, uint64_t seed, uint64_t stream) {
+  Rng rng(seed, stream);
+  float* values = tensor.data_ptr<float>();
+  for (int64_t i = 0; i < tensor.numel(); ++i)
+    values[i] = static_cast<float>(rng.normal() * deviation);
+}
+
+// Whisper's table: sines in the first half of the width, cosines in the second, periods from 2 pi to 2 pi * 10^4.
+void fill_sinusoid(torch::Tensor& table) {
+  const int64_t positions = table.size(0), half = table.size(1) / 2;
+  auto values = table.accessor<float, 2>();
+  for (int64_t position = 0; position < positions; ++position) {
+    for (int64_t i = 0; i < half; ++i) {
+      const double scale = std::pow(1e4, -static_cast<double>(i) / static_cast<double>(std::max<int64_t>(half - 1, 1)));
+      values[position][i] = static_cast<float>(std::sin(static_cast<double>(position) * scale));
+      values[position][half + i] = static_cast<float>(std::cos(static_cast<double>(position) * scale));
+    }
+  }
+}
+
+void initialize(torch::Tensor& tensor, const TensorSpec& spec, const ModelConfig& config, uint64_t seed,
+                uint64_t stream) {
+  if (spec.name == "encoder.positional_embedding.weight") return fill_sinusoid(tensor);
+  if (spec.name == "model.embed_tokens.weight") return fill_normal(tensor, 0.02, seed, stream);
+  if (ends_with(spec.name, ".bias")) return;
+  if (spec.shape.size() == 1) {  // a norm's scale
+    tensor.fill_(1.0f);
+    return;
+  }
+  const auto fan_in = static_cast<double>(tensor.numel() / tensor.size(0));
+  double deviation = 1.0 / std::sqrt(fan_in);
+  if (is_residual_output(spec.name)) {
+    const bool encoder = spec.name.starts_with("encoder.");
+    deviation /= std::sqrt(2.0 * static_cast<double>(encoder ? config.encoder.layers : config.decoder.layers));
+  }
+  if (spec.name == "lm_head.weight") deviation = 0.02;
+  fill_normal(tensor, deviation, seed, stream);
+}
+
+}  // namespace
+
+Parameters Parameters::random(const ModelConfig& config, uint64_t seed) {
+  Parameters parameters;
+  uint64_t stream = 0;
+  for (const auto& spec : tensor_table(config)) {
+    torch::Tensor tensor = torch::zeros(spec.shape, torch::kFloat32);
+    initialize(tensor, spec, config, seed, stream++);
+    parameters.names_.push_back(spec.name);
+    parameters.tensors_.emplace(spec.name, std::move(tensor));
+  }
+  return parameters;
+}
+
+Parameters Parameters::load(const std::filesystem::path& folder, const ModelConfig& config) {
+  const ModelTensors files = ModelTensors::open(folder);
+  const auto table = tensor_table(config);
+  check_tensors(files, table);
+  Parameters parameters;
+  for (const auto& spec : table) {
+    const std::vector<float> values = widened_to_f32(files.require(spec.name, spec.shape));
+    torch::Tensor tensor = torch::empty(spec.shape, torch::kFloat32);
+    std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
+    parameters.names_.push_back(spec.name);
+    parameters.tensors_.emplace(spec.name, std::move(tensor));
+  }
+  return parameters;
+}
+
+const torch::Tensor& Parameters::operator[](const std::string& name) const {
+  const auto found = tensors_.find(name);
+  STAPES_CHECK(found != tensors_.end(), "no parameter {}", name);
+  return found->second;
+}
+
+torch::Tensor& Parameters::at(const std::string& name) {
+  const auto found = tensors_.find(name);
+  STAPES_CHECK(found != tensors_.end(), "no parameter {}", name);
+  return found->second;
+}
+
+void Parameters::require_grad(bool required) {
+  for (auto& [name, tensor] : tensors_) tensor.set_requires_grad(required);
+}
+
+void Parameters::save(const std::filesystem::path& file, DType dtype) const {
+  std::vector<NamedTensor> tensors;
+  for (const auto& name : names_) {
+    const torch::Tensor& tensor = tensors_.at(name);
+    if (!torch::isfinite(tensor).all().item<bool>())
+      fail(ErrorCode::kInvalidData, "{} holds values that are not finite; {} was not written", name,
+           file.string());
+    tensors.push_back({name, view_of(tensor)});
+  }
+  write_safetensors(file, tensors, dtype, {{"format", "pt"}});
+}
+
+TensorView view_of(const torch::Tensor& tensor) {
+  STAPES_CHECK(tensor.is_contiguous() && tensor.scalar_type() == torch::kFloat32 && tensor.is_cpu(),
+               "expected a contiguous f32 tensor on the CPU");
+  return {DType::kF32, {tensor.sizes().begin(), tensor.sizes().end()},
+          reinterpret_cast<const std::byte*>(tensor.data_ptr<float>())};
+}
+
+}  // namespace stapes::train

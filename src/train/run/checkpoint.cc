@@ -1,0 +1,129 @@
+#include "train/run/checkpoint.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/fail.h"
+#include "base/file.h"
+
+namespace stapes::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kDefaultGenerationConfig = "{\n  \"do_sample\": false\n}\n";
+
+void create_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail(ErrorCode::kIo, "cannot create the folder {}: {}", folder.string(), error.message());
+}
+
+std::vector<fs::path> checkpoints(const fs::path& run_folder) {
+  std::vector<fs::path> found;
+  const fs::path folder = run_folder / "checkpoints";
+  if (!fs::is_directory(folder)) return found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_directory() && name.starts_with("step-") && name.find('.') == std::string::npos)
+      found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());  // zero-padded numbers sort by value
+  return found;
+}
+
+}  // namespace
+
+ModelFiles read_model_files(const fs::path& model_folder) {
+  ModelFiles files;
+  files.config_json = read_file(model_folder / "config.json");
+  files.tokenizer_json = read_file(model_folder / "tokenizer.json");
+  files.generation_config_json = fs::exists(model_folder / "generation_config.json")
+                                     ? read_file(model_folder / "generation_config.json")
+                                     : kDefaultGenerationConfig;
+  return files;
+}
+
+void write_model_folder(const fs::path& folder, const ModelFiles& files, const Parameters& parameters,
+                        DType dtype) {
+  create_folder(folder);
+  write_file_atomically(folder / "config.json", files.config_json);
+  write_file_atomically(folder / "tokenizer.json", files.tokenizer_json);
+  write_file_atomically(folder / "generation_config.json", files.generation_config_json);
+  parameters.save(folder / "model.safetensors", dtype);
+}
+
+void save_checkpoint(const fs::path& run_folder, const TrainerState& state, const ModelFiles& files,
+                     const Parameters& parameters, const FrameHelper& helper,
+                     const torch::optim::AdamW& optimizer, int keep) {
+  const fs::path folder = run_folder / "checkpoints" / fmt::format("step-{:08}", state.step);
+  const fs::path temporary = folder.string() + ".tmp-" + std::to_string(::getpid());
+  std::error_code ignored;
+  try {
+    write_model_folder(temporary, files, parameters, DType::kF32);
+    const torch::Tensor weight = helper.weight.detach().contiguous().cpu();
+    const torch::Tensor bias = helper.bias.detach().contiguous().cpu();
+    write_safetensors(temporary / "helper.safetensors",
+                      {{"weight", view_of(weight)}, {"bias", view_of(bias)}}, DType::kF32);
+    write_file_atomically(temporary / "optimizer.pt",
+                          [&](std::ostream& out) { torch::save(optimizer, out); });
+    const nlohmann::json json = {
+        {"step", state.step}, {"recipe", state.recipe}, {"fingerprint", state.fingerprint}};
+    write_file_atomically(temporary / "state.json", json.dump(2) + "\n");
+    fs::remove_all(folder, ignored);
+    std::error_code error;
+    fs::rename(temporary, folder, error);
+    if (error) fail(ErrorCode::kIo, "cannot write {}: {}", folder.string(), error.message());
+  } catch (...) {
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+  const auto all = checkpoints(run_folder);
+  for (size_t i = 0; i + static_cast<size_t>(keep) < all.size(); ++i) fs::remove_all(all[i], ignored);
+}
+
+std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
+  const auto all = checkpoints(run_folder);
+  if (all.empty()) return std::nullopt;
+  return all.back();
+}
+
+TrainerState load_state(const fs::path& checkpoint) {
+  const fs::path path = checkpoint / "state.json";
+  try {
+    const auto json = nlohmann::json::parse(read_file(path));
+    return {json.at("step").get<int64_t>(), json.at("recipe").get<std::string>(),
+            json.at("fingerprint").get<std::string>()};
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorCode::kInvalidData, "{} is not a checkpoint's state: {}", path.string(), error.what());
+  }
+}
+
+void load_helper(const fs::path& checkpoint, FrameHelper& helper) {
+  const auto file = SafetensorsFile::open(checkpoint / "helper.safetensors");
+  const auto copy = [&](const char* name, torch::Tensor& to) {
+    const auto found = file.tensors().find(name);
+    if (found == file.tensors().end() || found->second.element_count() != to.numel())
+      fail(ErrorCode::kInvalidData, "{}: expected a tensor {} of {} values", file.path().string(), name,
+           to.numel());
+    const auto values = widened_to_f32(found->second);
+    torch::NoGradGuard no_grad;
+    to.copy_(torch::tensor(values).view_as(to));
+  };
+  copy("weight", helper.weight);
+  copy("bias", helper.bias);
+}
+
+void load_optimizer(const fs::path& checkpoint, torch::optim::AdamW& optimizer) {
+  const fs::path path = checkpoint / "optimizer.pt";
+  try {
+    torch::load(optimizer, path.string());
+  } catch (const c10::Error& error) {
+    fail(ErrorCode::kInvalidData, "cannot read the optimizer's state {}: {}", path.string(),
+         error.what_without_backtrace());
+  }
+}
+
+}  // namespace stapes::train

@@ -1,0 +1,40 @@
+#include "train/run/init.h"
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "text/bpe_trainer.h"
+#include "text/tokenizer.h"
+#include "train/run/checkpoint.h"
+#include "world/world.h"
+
+namespace stapes::train {
+
+ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& options) {
+  ModelConfig config = config_like(options.like);
+  if (options.encoder_layers > 0) config.encoder.layers = options.encoder_layers;
+  if (options.decoder_layers > 0) config.decoder.layers = options.decoder_layers;
+
+  ModelFiles files;
+  if (options.tokenizer.empty()) {
+    constexpr int kCorpusSamples = 4000;
+    files.tokenizer_json =
+        train_tokenizer_json(world::text_corpus(kCorpusSamples), options.tokenizer_merges);
+  } else {
+    files.tokenizer_json = read_file(options.tokenizer);
+  }
+  const Tokenizer tokenizer = Tokenizer::parse(files.tokenizer_json, "tokenizer.json");
+  const auto size = static_cast<int64_t>(tokenizer.size());
+  if (options.tokenizer.empty() && options.like == "tiny") {
+    config.decoder.vocabulary = (size + 31) / 32 * 32;  // rows in whole vectors, as the release rounds its own
+    config.eos_token_ids = {tokenizer.require("<|endoftext|>"), tokenizer.require("<|EOT|>")};
+  }
+  if (size > config.decoder.vocabulary)
+    fail(ErrorCode::kInvalidModel, "the tokenizer has {} tokens, but the model's vocabulary only {}", size,
+         config.decoder.vocabulary);
+  files.config_json = to_json(config);
+  files.generation_config_json = "{\n  \"do_sample\": false\n}\n";
+  write_model_folder(folder, files, Parameters::random(config, options.seed), options.dtype);
+  return config;
+}
+
+}  // namespace stapes::train

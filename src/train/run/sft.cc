@@ -1,0 +1,351 @@
+#include "train/run/sft.h"
+
+#include <ATen/autocast_mode.h>
+
+#include <chrono>
+#include <cmath>
+#include <optional>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "spec/model_config.h"
+#include "train/data/loader.h"
+#include "train/nn/losses.h"
+#include "train/run/checkpoint.h"
+#include "train/run/init.h"
+#include "train/run/metrics.h"
+#include "train/run/progress.h"
+
+namespace stapes::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+namespace fs = std::filesystem;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Warm-up, then a cosine from 1 to the recipe's last ratio.
+double learning_rate_ratio(const OptimizerRecipe& recipe, int64_t step) {
+  if (step < recipe.warmup_steps)
+    return static_cast<double>(step + 1) / static_cast<double>(recipe.warmup_steps);
+  const auto length = static_cast<double>(std::max<int64_t>(recipe.steps - recipe.warmup_steps, 1));
+  const double progress = std::min(static_cast<double>(step - recipe.warmup_steps) / length, 1.0);
+  const double cosine = 0.5 * (1.0 + std::cos(M_PI * progress));
+  return recipe.final_learning_rate_ratio + (1.0 - recipe.final_learning_rate_ratio) * cosine;
+}
+
+DType save_dtype(const std::string& name) {
+  if (name == "f32") return DType::kF32;
+  return name == "f16" ? DType::kF16 : DType::kBF16;
+}
+
+// Matrix products in bf16 while it lives; weights, norms and losses stay f32.
+class Bf16Products {
+ public:
+  Bf16Products(bool enabled, torch::Device device) : enabled_(enabled), cuda_(device.is_cuda()) {
+    if (!enabled_) return;
+    if (cuda_) {
+      at::autocast::set_autocast_gpu_dtype(at::kBFloat16);
+      at::autocast::set_enabled(true);
+    } else {
+      at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
+      at::autocast::set_cpu_enabled(true);
+    }
+  }
+  Bf16Products(const Bf16Products&) = delete;
+  Bf16Products& operator=(const Bf16Products&) = delete;
+  ~Bf16Products() {
+    if (!enabled_) return;
+    if (cuda_) at::autocast::set_enabled(false);
+    else at::autocast::set_cpu_enabled(false);
+    at::autocast::clear_cache();
+  }
+
+ private:
+  bool enabled_, cuda_;
+};
+
+struct StepFigures {
+  double text_loss = 0, frame_loss = 0, gradient_norm = 0, learning_rate = 0;
+  double text_accuracy = 0, frame_accuracy = 0;
+  double data_s = 0, forward_s = 0, backward_s = 0, update_s = 0;
+  int64_t tokens = 0, clips = 0;
+  bool finite = true;
+};
+
+class SftRun {
+ public:
+  SftRun(const Recipe& recipe, const SftOptions& options) : recipe_(recipe), options_(options) {
+    choose_device();
+    const fs::path start = starting_model();
+    config_ = load_config(start);
+    files_ = read_model_files(start);
+    tokenizer_.emplace(Tokenizer::parse(files_.tokenizer_json, (start / "tokenizer.json").string()));
+    source_ = recipe.data.jsonl.empty()
+                  ? world_source(recipe.data, recipe.optimizer.seed, *tokenizer_, config_.encoder.mel_bands)
+                  : jsonl_source(recipe.data.jsonl, recipe.optimizer.seed, *tokenizer_,
+                                 config_.encoder.mel_bands);
+    parameters_ = Parameters::load(start, config_);
+    for (const auto& name : parameters_.names()) parameters_.at(name) = parameters_[name].to(device_);
+    parameters_.require_grad(true);
+    helper_ = FrameHelper::random(config_.encoder.width);
+    helper_.weight = helper_.weight.to(device_).set_requires_grad(true);
+    helper_.bias = helper_.bias.to(device_).set_requires_grad(true);
+    make_optimizer();
+    if (checkpoint_) restore();
+  }
+
+  SftResult run() {
+    MetricsLog train_log(recipe_.run_folder, "train", step_);
+    MetricsLog test_log(recipe_.run_folder, "test", step_);
+    BatchLoader loader(*source_, recipe_.optimizer.clips_per_step, config_.encoder.mel_bands,
+                       recipe_.optimizer.seed, step_, recipe_.optimizer.data_threads);
+    Progress progress(step_, recipe_.optimizer.steps);
+    SftResult result;
+    while (step_ < recipe_.optimizer.steps && !stop_requested()) {
+      const StepFigures figures = train_step(loader);
+      guard_finite(figures);
+      ++step_;
+      const bool last = step_ == recipe_.optimizer.steps;
+      if (step_ % recipe_.logging.print_every == 0 || last) report(figures, train_log, progress);
+      if (step_ % recipe_.logging.evaluate_every == 0 || last) evaluate(test_log, progress, result);
+      if (step_ % recipe_.logging.checkpoint_every == 0 || last) save();
+    }
+    progress.finish_line();
+    if (stop_requested()) save();
+    result.steps = step_;
+    result.finished = step_ == recipe_.optimizer.steps;
+    if (result.finished && !recipe_.model.output.empty())
+      write_model_folder(recipe_.model.output, files_, on_cpu(), save_dtype(recipe_.model.save_dtype));
+    return result;
+  }
+
+ private:
+  void choose_device() {
+    torch::set_num_threads(recipe_.optimizer.threads);
+    device_ = torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
+    // Debian's oneDNN gives wrong gradients of gelu for some layouts in f32; with bf16 it is the only
+    // exact path (docs/training.md). Our layouts are contiguous, so bf16 keeps it on.
+    at::globalContext().setUserEnabledMkldnn(recipe_.optimizer.dtype == "bf16");
+  }
+
+  // The latest checkpoint with --resume; else the recipe's model; else a random one, made in the run's folder.
+  fs::path starting_model() {
+    std::error_code error;
+    fs::create_directories(recipe_.run_folder, error);
+    if (error)
+      fail(ErrorCode::kIo, "cannot create the run's folder {}: {}", recipe_.run_folder.string(), error.message());
+    checkpoint_ = latest_checkpoint(recipe_.run_folder);
+    if (options_.resume && !checkpoint_)
+      fail(ErrorCode::kNotFound, "--resume: no checkpoint in {}", (recipe_.run_folder / "checkpoints").string());
+    if (!options_.resume && checkpoint_)
+      fail(ErrorCode::kUsage, "{} already holds a run ({}); --resume goes on with it, or remove it or name another run_folder",
+           recipe_.run_folder.string(), checkpoint_->filename().string());
+    if (options_.resume) return *checkpoint_;
+    write_file_atomically(recipe_.run_folder / "recipe.toml", recipe_.source_text);
+    if (!recipe_.model.init.empty()) return recipe_.model.init;
+    const fs::path random = recipe_.run_folder / "random";
+    init_model(random, {.like = recipe_.model.like,
+                        .tokenizer_merges = recipe_.model.tokenizer_merges,
+                        .seed = recipe_.optimizer.seed,
+                        .dtype = DType::kF32});
+    return random;
+  }
+
+  void make_optimizer() {
+    struct Group {
+      std::vector<torch::Tensor> tensors;
+      double scale, weight_decay;
+    };
+    const double encoder = recipe_.optimizer.encoder_learning_rate_scale;
+    const double decay = recipe_.optimizer.weight_decay;
+    std::vector<Group> groups = {{{}, encoder, decay}, {{}, encoder, 0}, {{}, 1, decay}, {{}, 1, 0}};
+    for (const auto& name : parameters_.names()) {
+      const torch::Tensor& tensor = parameters_[name];
+      const size_t part = name.starts_with("encoder.") ? 0 : 2;
+      const bool table = name.find("embed") != std::string::npos;
+      groups[part + (tensor.dim() < 2 || table ? 1 : 0)].tensors.push_back(tensor);
+    }
+    groups[0].tensors.push_back(helper_.weight);
+    groups[1].tensors.push_back(helper_.bias);
+    std::vector<torch::optim::OptimizerParamGroup> torch_groups;
+    for (auto& group : groups) {
+      scales_.push_back(group.scale);
+      auto settings = std::make_unique<torch::optim::AdamWOptions>(recipe_.optimizer.learning_rate);
+      settings->betas({recipe_.optimizer.beta1, recipe_.optimizer.beta2}).weight_decay(group.weight_decay).eps(1e-8);
+      torch_groups.emplace_back(std::move(group.tensors), std::move(settings));
+    }
+    optimizer_.emplace(std::move(torch_groups), torch::optim::AdamWOptions(recipe_.optimizer.learning_rate));
+  }
+
+  void restore() {
+    const TrainerState state = load_state(*checkpoint_);
+    if (state.recipe != recipe_.source_text)
+      fail(ErrorCode::kInvalidData,
+           "--resume: the recipe is not the one that {} was made with; give the old recipe, or start a new run from that folder as model.init",
+           checkpoint_->string());
+    if (state.fingerprint != source_->fingerprint())
+      fail(ErrorCode::kInvalidData, "--resume: the training data have changed since {}", checkpoint_->string());
+    load_helper(*checkpoint_, helper_);
+    load_optimizer(*checkpoint_, *optimizer_);
+    step_ = state.step;
+  }
+
+  // One step in its four phases.
+  StepFigures train_step(BatchLoader& loader) {
+    StepFigures figures;
+    auto start = Clock::now();
+    const DeviceBatch batch = to_device(loader.next(), device_);
+    figures.data_s = seconds_since(start);
+
+    start = Clock::now();
+    Losses losses;
+    torch::Tensor loss;
+    {
+      const Bf16Products bf16(recipe_.optimizer.dtype == "bf16", device_);
+      losses = supervised_losses(parameters_, config_, helper_, batch);
+      loss = losses.text + recipe_.optimizer.helper_weight * losses.frames;
+    }
+    figures.forward_s = seconds_since(start);
+
+    start = Clock::now();
+    optimizer_->zero_grad();
+    loss.backward();
+    figures.backward_s = seconds_since(start);
+
+    start = Clock::now();
+    figures.text_loss = losses.text.item<double>();
+    figures.frame_loss = losses.frames.item<double>();
+    figures.gradient_norm = clip_gradients();
+    figures.finite = std::isfinite(loss.item<double>()) && std::isfinite(figures.gradient_norm);
+    if (figures.finite) update(figures);
+    figures.update_s = seconds_since(start);
+
+    figures.text_accuracy = share(losses.text_right, losses.text_count);
+    figures.frame_accuracy = share(losses.frames_right, losses.frames_count);
+    figures.tokens = batch.tokens;
+    figures.clips = batch.clips;
+    return figures;
+  }
+
+  static double share(int64_t part, int64_t all) {
+    return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
+  }
+
+  double clip_gradients() {
+    std::vector<torch::Tensor> squares;
+    for (const auto& group : optimizer_->param_groups())
+      for (const auto& tensor : group.params())
+        if (tensor.grad().defined()) squares.push_back(tensor.grad().pow(2).sum());
+    const double norm = torch::stack(squares).sum().sqrt().item<double>();
+    if (norm > recipe_.optimizer.gradient_clip) {
+      const double scale = recipe_.optimizer.gradient_clip / norm;
+      for (auto& group : optimizer_->param_groups())
+        for (auto& tensor : group.params())
+          if (tensor.grad().defined()) tensor.mutable_grad().mul_(scale);
+    }
+    return norm;
+  }
+
+  void update(StepFigures& figures) {
+    figures.learning_rate = recipe_.optimizer.learning_rate * learning_rate_ratio(recipe_.optimizer, step_);
+    for (size_t i = 0; i < scales_.size(); ++i)
+      static_cast<torch::optim::AdamWOptions&>(optimizer_->param_groups()[i].options())
+          .lr(figures.learning_rate * scales_[i]);
+    optimizer_->step();
+  }
+
+  // A bad batch is skipped and counted; ten in a row mean that the weights or the data are broken.
+  void guard_finite(const StepFigures& figures) {
+    constexpr int kLimit = 10;
+    not_finite_in_a_row_ = figures.finite ? 0 : not_finite_in_a_row_ + 1;
+    if (figures.finite) return;
+    spdlog::warn("step {}: loss or gradient is not finite; the step was skipped", step_);
+    if (not_finite_in_a_row_ >= kLimit)
+      fail(ErrorCode::kInvalidData,
+           "{} steps in a row had a loss or gradient that is not finite; the last good checkpoint is {}", kLimit,
+           latest_checkpoint(recipe_.run_folder).value_or("none").string());
+  }
+
+  void report(const StepFigures& f, MetricsLog& log, Progress& progress) {
+    const double step_s = f.data_s + f.forward_s + f.backward_s + f.update_s;
+    const double tokens_per_s = static_cast<double>(f.tokens) / step_s;
+    const double clips_per_s = static_cast<double>(f.clips) / step_s;
+    log.write(step_, {{"text_loss", f.text_loss}, {"frame_loss", f.frame_loss},
+                      {"text_accuracy", f.text_accuracy}, {"frame_accuracy", f.frame_accuracy},
+                      {"learning_rate", f.learning_rate}, {"gradient_norm", f.gradient_norm},
+                      {"tokens_per_s", tokens_per_s}, {"clips_per_s", clips_per_s},
+                      {"data_s", f.data_s}, {"forward_s", f.forward_s},
+                      {"backward_s", f.backward_s}, {"update_s", f.update_s}});
+    progress.show(step_, fmt::format("text {:.3f} ({:.1f} %)  frames {:.3f} ({:.1f} %)  |g| {:.2f}  lr {:.2e}  {:.0f} clips/s  {:.0f} tokens/s",
+                                     f.text_loss, 100 * f.text_accuracy, f.frame_loss,
+                                     100 * f.frame_accuracy, f.gradient_norm, f.learning_rate, clips_per_s,
+                                     tokens_per_s));
+  }
+
+  void evaluate(MetricsLog& log, Progress& progress, SftResult& result) {
+    const torch::NoGradGuard no_grad;
+    double text_loss = 0;
+    int64_t right = 0, count = 0, frames_right = 0, frames_count = 0;
+    const int per_batch = recipe_.optimizer.clips_per_step;
+    for (int first = 0; first < recipe_.logging.evaluation_clips; first += per_batch) {
+      std::vector<TrainingExample> examples;
+      for (int i = first; i < std::min(first + per_batch, recipe_.logging.evaluation_clips); ++i)
+        examples.push_back(source_->get(Phase::kEvaluation, static_cast<uint64_t>(i), step_));
+      const DeviceBatch batch = to_device(make_batch(examples, config_.encoder.mel_bands), device_);
+      const Losses losses = supervised_losses(parameters_, config_, helper_, batch);
+      text_loss += losses.text.item<double>() * static_cast<double>(losses.text_count);
+      right += losses.text_right;
+      count += losses.text_count;
+      frames_right += losses.frames_right;
+      frames_count += losses.frames_count;
+    }
+    result.text_loss = text_loss / static_cast<double>(std::max<int64_t>(count, 1));
+    result.text_accuracy = share(right, count);
+    result.frame_accuracy = share(frames_right, frames_count);
+    log.write(step_, {{"text_loss", result.text_loss}, {"text_accuracy", result.text_accuracy},
+                      {"frame_accuracy", result.frame_accuracy}});
+    progress.finish_line();
+    fmt::print(stderr, "step {}: on clips that are not trained on: text {:.4f} ({:.2f} %), frames {:.2f} %\n", step_,
+               result.text_loss, 100 * result.text_accuracy, 100 * result.frame_accuracy);
+  }
+
+  Parameters on_cpu() const {
+    Parameters copy = parameters_;
+    for (const auto& name : copy.names()) copy.at(name) = copy[name].detach().cpu().contiguous();
+    return copy;
+  }
+
+  void save() {
+    save_checkpoint(recipe_.run_folder, {step_, recipe_.source_text, source_->fingerprint()}, files_,
+                    on_cpu(), helper_, *optimizer_, recipe_.logging.keep_checkpoints);
+  }
+
+  bool stop_requested() const { return options_.stop != nullptr && options_.stop->load(); }
+
+  const Recipe& recipe_;
+  const SftOptions& options_;
+  torch::Device device_ = torch::kCPU;
+  std::optional<fs::path> checkpoint_;
+  ModelConfig config_;
+  ModelFiles files_;
+  std::optional<Tokenizer> tokenizer_;
+  std::unique_ptr<ExampleSource> source_;
+  Parameters parameters_;
+  FrameHelper helper_;
+  std::optional<torch::optim::AdamW> optimizer_;
+  std::vector<double> scales_;  // of the learning rate, by group
+  int64_t step_ = 0;
+  int not_finite_in_a_row_ = 0;
+};
+
+}  // namespace
+
+SftResult run_sft(const Recipe& recipe, const SftOptions& options) {
+  return SftRun(recipe, options).run();
+}
+
+}  // namespace stapes::train

@@ -1,0 +1,142 @@
+// The trainer as a whole: it learns, it resumes bit for bit, it says what is wrong.
+#include "train/run/sft.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/file.h"
+#include "stapes/error.h"
+#include "tensor/safetensors.h"
+#include "train/run/checkpoint.h"
+
+namespace stapes::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SftTest : public ::testing::Test {
+ protected:
+  SftTest() : folder_(fs::path(::testing::TempDir()) / "stapes-sft-test") {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  ~SftTest() override { fs::remove_all(folder_); }
+
+  // Melodies only, so that no recordings are needed.
+  Recipe recipe(const std::string& run, int64_t steps, int64_t checkpoint_every) const {
+    return parse_recipe(fmt::format(R"(
+name = "test"
+run_folder = "{}"
+[model]
+like = "tiny"
+tokenizer_merges = 60
+[data]
+melody_share = 1.0
+questions_per_clip = 2
+[optimizer]
+steps = {}
+clips_per_step = 2
+warmup_steps = 2
+learning_rate = 1e-3
+[logging]
+print_every = 1
+evaluate_every = 1000
+evaluation_clips = 2
+checkpoint_every = {}
+)", (folder_ / run).string(), steps, checkpoint_every), "test.toml");
+  }
+
+  fs::path folder_;
+};
+
+std::string column(const fs::path& csv, size_t index) {
+  std::ifstream in(csv);
+  std::string line, values;
+  while (std::getline(in, line)) {
+    std::stringstream cells(line);
+    std::string cell;
+    for (size_t i = 0; i <= index; ++i) std::getline(cells, cell, ',');
+    values += cell + "\n";
+  }
+  return values;
+}
+
+TEST_F(SftTest, ResumedRunEqualsUninterruptedRunBitForBit) {
+  const Recipe whole = recipe("whole", 12, 12);
+  run_sft(whole, {});
+
+  const Recipe halves = recipe("halves", 12, 5);  // 5 and 10 are in the middle of a group of batches
+  std::atomic<bool> stop{false};
+  std::thread stopper([&] {
+    while (!latest_checkpoint(halves.run_folder)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    stop = true;
+  });
+  run_sft(halves, {.stop = &stop});
+  stopper.join();
+  ASSERT_LT(load_state(*latest_checkpoint(halves.run_folder)).step, 12);
+  run_sft(halves, {.resume = true});
+
+  const auto bytes = [](const Recipe& r, const char* file) {
+    return read_file(r.run_folder / "checkpoints" / "step-00000012" / file);
+  };
+  EXPECT_EQ(bytes(whole, "model.safetensors"), bytes(halves, "model.safetensors"));
+  EXPECT_EQ(bytes(whole, "helper.safetensors"), bytes(halves, "helper.safetensors"));
+  EXPECT_EQ(column(whole.run_folder / "train.csv", 1), column(halves.run_folder / "train.csv", 1));
+}
+
+TEST_F(SftTest, LearnsOneSmallSet) {
+  const SftResult result = run_sft(recipe("learn", 60, 1000), {});
+  const std::string losses = column(folder_ / "learn" / "train.csv", 1);
+  std::vector<double> values;
+  std::stringstream lines(losses);
+  std::string line;
+  std::getline(lines, line);  // header
+  while (std::getline(lines, line)) values.push_back(std::stod(line));
+  ASSERT_EQ(values.size(), 60u);
+  // From the uniform guess, ln(vocabulary) = 6, to well below half of it in 60 steps.
+  EXPECT_GT(values.front(), 4.5);
+  EXPECT_LT(values.back(), 0.6 * values.front());
+  EXPECT_TRUE(result.finished);
+}
+
+TEST_F(SftTest, RefusesToOverwriteARun) {
+  run_sft(recipe("twice", 1, 1), {});
+  try {
+    run_sft(recipe("twice", 1, 1), {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("already holds a run"));
+  }
+}
+
+TEST_F(SftTest, RefusesAChangedRecipeUnderResume) {
+  run_sft(recipe("changed", 1, 1), {});
+  try {
+    run_sft(recipe("changed", 2, 1), {.resume = true});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("recipe is not the one"));
+  }
+}
+
+TEST_F(SftTest, NeverSavesWeightsThatAreNotFinite) {
+  run_sft(recipe("finite", 1, 1), {});
+  const auto checkpoint = *latest_checkpoint(folder_ / "finite");
+  const ModelConfig config = load_config(checkpoint);
+  Parameters parameters = Parameters::load(checkpoint, config);
+  parameters.at("model.norm.weight")[0] = std::nanf("");
+  try {
+    parameters.save(folder_ / "bad.safetensors", DType::kF32);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("model.norm.weight"));
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "bad.safetensors"));
+}
+
+}  // namespace
+}  // namespace stapes::train
