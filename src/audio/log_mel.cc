@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "audio/mel_scale.h"
 #include "base/check.h"
 #include "stapes/audio.h"
 
@@ -22,24 +23,7 @@ constexpr int64_t kHopSamples = 160;
 constexpr int64_t kBins = kFftSize / 2 + 1;
 constexpr int64_t kRightPadSamples = 479;
 constexpr int64_t kReflectSamples = kFftSize / 2;
-constexpr double kMaxHz = 8000.0;
 constexpr float kPowerFloor = 1e-10F;
-
-// The Slaney mel scale: linear below 1 kHz, logarithmic above.
-constexpr double kLinearHzPerMel = 200.0 / 3.0;
-constexpr double kLogStartHz = 1000.0;
-constexpr double kLogStartMel = kLogStartHz / kLinearHzPerMel;
-const double kLogStep = std::log(6.4) / 27.0;
-
-double hz_to_mel(double hz) {
-  if (hz < kLogStartHz) return hz / kLinearHzPerMel;
-  return kLogStartMel + std::log(hz / kLogStartHz) / kLogStep;
-}
-
-double mel_to_hz(double mel) {
-  if (mel < kLogStartMel) return mel * kLinearHzPerMel;
-  return kLogStartHz * std::exp(kLogStep * (mel - kLogStartMel));
-}
 
 // One triangle without its zeros.
 struct Band {
@@ -77,8 +61,7 @@ std::vector<float> mel_filter_bank(int64_t bands) {
   STAPES_CHECK(bands > 0, "{} mel bands", bands);
   std::vector<double> edges_hz(static_cast<size_t>(bands + 2));
   for (size_t i = 0; i < edges_hz.size(); ++i)
-    edges_hz[i] =
-        mel_to_hz(hz_to_mel(kMaxHz) * static_cast<double>(i) / static_cast<double>(bands + 1));
+    edges_hz[i] = mel_band_centre_hz(static_cast<double>(i) - 1.0, bands);
 
   std::vector<float> filters;
   filters.reserve(static_cast<size_t>(bands * kBins));
