@@ -21,7 +21,7 @@ struct Event {
   int digit = -1;       // 0-9, or -1
   std::string speaker;  // of the digit
   int midi_note = -1;   // 0-127, or -1
-  double level_db = 0;  // of this event before noise
+  double level_db = 0;  // RMS without the noise, dB relative to full scale
 };
 
 struct Truth {
@@ -30,7 +30,7 @@ struct Truth {
   std::string timbre;  // of the melody
   double notes_per_second = 0;
   int loudness_trend = 0;  // melodies: +1 rises, -1 falls, 0 steady
-  double noise_db = 0;     // signal-to-noise ratio
+  double noise_db = 0;     // mean power of the events against the noise; infinite: no noise
 };
 
 struct Clip {
@@ -77,11 +77,14 @@ struct WorldOptions {
 
 class World {
  public:
-  // Throws kNotFound / kInvalidData for a folder without usable recordings.
+  // Throws kNotFound / kInvalidData for a folder without usable recordings, kUsage for options out
+  // of range, kUnsupported if sampled instruments are wanted where there are none.
   explicit World(WorldOptions options);
   ~World();
   World(World&&) noexcept;
-  // Thread-safe and a pure function of its arguments and the options.
+  // Thread-safe and a pure function of its arguments and the options. The clip is speech_clip or
+  // melody_clip of the same (split, seed, index); only kSameSpeaker draws its own, of two digits or
+  // more. Throws kUsage for a speech task without recordings, kInvalidData for a split without any.
   Example example(Task task, Split split, uint64_t seed, uint64_t index) const;
   // Sound and truth alone (several questions can be asked about one clip).
   Clip speech_clip(Split split, uint64_t seed, uint64_t index) const;

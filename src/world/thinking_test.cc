@@ -1,0 +1,331 @@
+// The thoughts are read back by an evaluator that knows nothing of the code that writes them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <optional>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "stapes/error.h"
+#include "world/melody.h"
+#include "world/questions.h"
+#include "world/random_truth.h"
+#include "world/world.h"
+
+namespace stapes::world {
+namespace {
+
+using testing::HasSubstr;
+
+Truth digits(const std::vector<int>& values, const std::string& speakers = "aaaa") {
+  Truth truth;
+  for (size_t i = 0; i < values.size(); ++i) {
+    Event& event = truth.events.emplace_back();
+    event.digit = values[i];
+    event.speaker = speakers[i];
+  }
+  return truth;
+}
+
+Truth notes(const std::vector<int>& midi_notes, int trend = 0) {
+  Truth truth;
+  truth.loudness_trend = trend;
+  for (const int note : midi_notes) truth.events.emplace_back().midi_note = note;
+  return truth;
+}
+
+TEST(Thinking, IsWordedAsAgreed) {
+  const Truth three = digits({3, 7, 1}, "aab");
+  const Truth melody = notes({64, 67, 62, 62});
+  const struct {
+    Task task;
+    const Truth& truth;
+    const char* thinking;
+    const char* answer;
+  } cases[] = {
+      {Task::kTranscribe, three, "First I hear 3, second 7, third 1.", "3 7 1"},
+      {Task::kCountDigits, three, "First I hear 3, second 7, third 1. That makes 3 digits.", "3"},
+      {Task::kSum, three, "First I hear 3, second 7, third 1. 3 + 7 = 10. 10 + 1 = 11.", "11"},
+      {Task::kLargest, three, "First I hear 3, second 7, third 1. 3 < 7, so 7. 7 > 1, so 7.", "7"},
+      {Task::kSameSpeaker, three,
+       "First I hear one voice, second the same voice, third another voice. The voices differ.",
+       "no"},
+      {Task::kCountNotes, melody,
+       "First E4; second G4, up; third D4, down; fourth D4, same. That makes 4 notes.", "4"},
+      {Task::kCountRises, melody,
+       "First E4, 0; second G4, up, 1; third D4, down, 1; fourth D4, same, 1.", "1"},
+      {Task::kHighestNote, melody,
+       "First E4, best E4 1; second G4, up, best G4 2; third D4, down, best G4 2; "
+       "fourth D4, same, best G4 2.",
+       "2"},
+      {Task::kLoudness, melody,
+       "The first notes and the last notes are equally loud. The loudness is steady.", "steady"},
+  };
+  for (const auto& expected : cases) {
+    EXPECT_EQ(thinking_for(expected.task, expected.truth), expected.thinking);
+    EXPECT_EQ(answer_for(expected.task, expected.truth), expected.answer);
+  }
+}
+
+TEST(Thinking, OneDigit) {
+  const Truth one = digits({4});
+  EXPECT_EQ(thinking_for(Task::kCountDigits, one), "First I hear 4. That makes 1 digit.");
+  EXPECT_EQ(thinking_for(Task::kSum, one), "First I hear 4. The sum is 4.");
+  EXPECT_EQ(thinking_for(Task::kLargest, one), "First I hear 4. The largest is 4.");
+  EXPECT_EQ(answer_for(Task::kSameSpeaker, one), "yes");
+}
+
+std::vector<std::string> matches(const std::string& text, const std::string& pattern) {
+  const std::regex regex(pattern);
+  std::vector<std::string> found;
+  for (std::sregex_iterator it(text.begin(), text.end(), regex), end; it != end; ++it)
+    found.push_back(it->str());
+  return found;
+}
+
+const std::vector<std::string> kOrdinals = {"first", "second", "third",   "fourth",
+                                            "fifth", "sixth",  "seventh", "eighth"};
+
+// Reads "First I hear 3, second 7." and checks the ordinals.
+std::vector<int> read_digits(const std::string& text) {
+  std::istringstream words(text.substr(0, text.find('.')));
+  std::string word, i_hear;
+  std::vector<int> found;
+  while (words >> word) {
+    if (found.empty())
+      EXPECT_EQ(word, "First"), words >> i_hear >> i_hear;
+    else
+      EXPECT_EQ(word, kOrdinals.at(found.size()));
+    int digit = -1;
+    words >> digit;
+    words.ignore(1);
+    found.push_back(digit);
+  }
+  return found;
+}
+
+// Follows a chain of steps "a OP b ... c", each from the result before and the next heard digit.
+std::string follow_chain(const std::string& text, const std::string& step_pattern) {
+  const std::vector<int> heard = read_digits(text);
+  const std::string rest = text.substr(text.find('.') + 1);
+  if (heard.size() == 1) return matches(rest, "[0-9]+").at(0);
+  const std::regex step(step_pattern);
+  int state = heard[0];
+  size_t next = 1;
+  for (std::sregex_iterator it(rest.begin(), rest.end(), step), end; it != end; ++it, ++next) {
+    const int a = std::stoi((*it)[1]), b = std::stoi((*it)[3]), c = std::stoi((*it)[4]);
+    EXPECT_EQ(a, state) << text;
+    EXPECT_EQ(b, heard.at(next)) << text;
+    const char sign = (*it)[2].str()[0];
+    const bool true_step = sign == '+'   ? a + b == c
+                           : sign == '<' ? a < b && c == b
+                           : sign == '>' ? a > b && c == a
+                                         : a == b && c == a;
+    EXPECT_TRUE(true_step) << text;
+    state = c;
+  }
+  EXPECT_EQ(next, heard.size()) << text;
+  return std::to_string(state);
+}
+
+int semitone(const std::string& note) {
+  static const std::map<char, int> kSteps = {{'C', 0}, {'D', 2}, {'E', 4}, {'G', 7}, {'A', 9}};
+  return kSteps.at(note[0]) + 12 * (note[1] - '0');
+}
+
+struct HeardNote {
+  std::string name, direction, rest;
+};
+
+// "First E4, REST; second G4, up, REST." with directions and ordinals checked.
+std::vector<HeardNote> read_notes(const std::string& text) {
+  static const std::regex kNote("(\\w+) ([A-G][0-9])(, (up|down|same))?(, ([^;.]+))?");
+  std::istringstream parts(text.substr(0, text.find('.')));
+  std::vector<HeardNote> heard;
+  for (std::string one; std::getline(parts, one, ';');) {
+    const std::string trimmed = one.substr(one.find_first_not_of(' '));
+    std::smatch match;
+    EXPECT_TRUE(std::regex_match(trimmed, match, kNote)) << text;
+    EXPECT_EQ(match[1], heard.empty() ? "First" : kOrdinals.at(heard.size()));
+    if (heard.empty()) {
+      EXPECT_EQ(match[4], "");
+    } else {
+      const int step = semitone(match[2]) - semitone(heard.back().name);
+      EXPECT_EQ(match[4], step > 0 ? "up" : step < 0 ? "down" : "same") << text;
+    }
+    heard.push_back({match[2], match[4], match[6]});
+  }
+  return heard;
+}
+
+std::string follow_rises(const std::string& text) {
+  int rises = 0;
+  for (const HeardNote& note : read_notes(text)) {
+    rises += note.direction == "up" ? 1 : 0;
+    EXPECT_EQ(note.rest, std::to_string(rises)) << text;
+  }
+  return std::to_string(rises);
+}
+
+std::string follow_highest(const std::string& text) {
+  std::string best_note, best_place;
+  int place = 0;
+  for (const HeardNote& note : read_notes(text)) {
+    ++place;
+    if (best_note.empty() || semitone(note.name) > semitone(best_note)) {
+      best_note = note.name;
+      best_place = std::to_string(place);
+    }
+    EXPECT_EQ(note.rest, "best " + best_note + " " + best_place) << text;
+  }
+  return best_place;
+}
+
+std::string evaluate(Task task, const std::string& text) {
+  switch (task) {
+    case Task::kTranscribe: {
+      std::string answer;
+      for (const int digit : read_digits(text))
+        answer += (answer.empty() ? "" : " ") + std::to_string(digit);
+      return answer;
+    }
+    case Task::kCountDigits:
+      EXPECT_EQ(matches(text, "makes [0-9]").at(0).back() - '0',
+                static_cast<int>(read_digits(text).size()));
+      return matches(text, "[0-9]").back();
+    case Task::kSum:
+      return follow_chain(text, "(\\d+) ([+]) (\\d+) = (\\d+)\\.");
+    case Task::kLargest:
+      return follow_chain(text, "(\\d+) ([<>=]) (\\d+), so (\\d+)\\.");
+    case Task::kSameSpeaker: {
+      const bool differ = matches(text, "another voice").size() > 0;
+      EXPECT_THAT(text, HasSubstr(differ ? "The voices differ." : "The voice stays the same."));
+      return differ ? "no" : "yes";
+    }
+    case Task::kCountNotes:
+      EXPECT_EQ(matches(text, "makes [0-9]").at(0).back() - '0',
+                static_cast<int>(read_notes(text).size()));
+      return matches(text, "[0-9]").back();
+    case Task::kCountRises:
+      return follow_rises(text);
+    case Task::kHighestNote:
+      return follow_highest(text);
+    case Task::kLoudness:
+      return matches(text, "rises|falls|steady").at(0) == "rises"   ? "rise"
+             : matches(text, "rises|falls|steady").at(0) == "falls" ? "fall"
+                                                                    : "steady";
+  }
+  return {};
+}
+
+TEST(Thinking, LeadsToTheAnswerForThousandsOfTruths) {
+  for (int index = 0; index < kTaskCount; ++index) {
+    const auto task = static_cast<Task>(index);
+    for (uint64_t position = 0; position < 2000; ++position) {
+      Rng rng(5, static_cast<uint64_t>(index), position);
+      const Truth truth = random_truth(task, rng);
+      const std::string thinking = thinking_for(task, truth);
+      ASSERT_EQ(evaluate(task, thinking), answer_for(task, truth)) << thinking;
+      ASSERT_FALSE(HasFailure()) << thinking;
+    }
+  }
+}
+
+TEST(Thinking, RefusesTheWrongKindOfClip) {
+  const auto expect_usage = [](Task task, const Truth& truth, const char* message) {
+    for (const bool thinking : {true, false}) {
+      try {
+        thinking ? thinking_for(task, truth) : answer_for(task, truth);
+        FAIL() << "no error";
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kUsage);
+        EXPECT_STREQ(error.what(), message);
+      }
+    }
+  };
+  expect_usage(Task::kSum, notes({60}), "the task sum needs a clip of speech, got one of music");
+  expect_usage(Task::kLoudness, digits({1}),
+               "the task loudness needs a clip of music, got one of speech");
+  expect_usage(Task::kSum, {}, "the task sum needs a clip of speech, got one of nothing");
+}
+
+TEST(Questions, CanonicalOnesAreThePublishedOnes) {
+  const std::vector<std::string> published = {"Which digits are spoken?",
+                                              "How many digits are spoken?",
+                                              "What is the sum of the digits?",
+                                              "Which digit is the largest?",
+                                              "Are all digits spoken by the same person?",
+                                              "How many notes are there?",
+                                              "How many times does the melody rise?",
+                                              "Which note is the highest?",
+                                              "Does the loudness rise or fall?"};
+  for (int index = 0; index < kTaskCount; ++index) {
+    const auto task = static_cast<Task>(index);
+    EXPECT_EQ(canonical_question(task), published.at(static_cast<size_t>(index)));
+    EXPECT_EQ(question_for(task, 0, static_cast<uint64_t>(index)), canonical_question(task));
+    EXPECT_EQ(task_by_name(name(task)), task);
+    EXPECT_EQ(is_speech_task(task), index < 5);
+  }
+}
+
+TEST(Questions, ParaphrasesAreManyAndDistinct) {
+  std::set<std::string> all;
+  size_t count = 0;
+  for (int index = 0; index < kTaskCount; ++index) {
+    const auto task = static_cast<Task>(index);
+    EXPECT_GE(paraphrases(task).size(), 4U);
+    std::set<std::string> asked;
+    for (uint64_t seed = 0; seed < 200; ++seed) asked.insert(question_for(task, 1, seed));
+    EXPECT_EQ(asked.size(), paraphrases(task).size());
+    EXPECT_EQ(asked.count(canonical_question(task)), 0U);
+    count += 1 + asked.size();
+    all.insert(asked.begin(), asked.end());
+    all.insert(canonical_question(task));
+  }
+  EXPECT_EQ(all.size(), count);
+}
+
+TEST(Questions, ParaphraseShareIsKept) {
+  int canonical = 0;
+  for (uint64_t seed = 0; seed < 4000; ++seed)
+    canonical += question_for(Task::kSum, 0.25, seed) == canonical_question(Task::kSum) ? 1 : 0;
+  EXPECT_NEAR(canonical, 3000, 120);
+}
+
+TEST(Questions, UnknownTaskNameListsTheTasks) {
+  try {
+    task_by_name("dance");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    EXPECT_STREQ(error.what(),
+                 "expected a task of the sound world (transcribe, count-digits, sum, largest, "
+                 "same-speaker, count-notes, count-rises, highest-note, loudness), got \"dance\"");
+  }
+}
+
+TEST(TextCorpus, HasEveryWordThatTheWorldSays) {
+  std::set<std::string> known;
+  for (const std::string& text : text_corpus(20000))
+    for (const std::string& word : matches(text, "[A-Za-z]+|[^A-Za-z]")) known.insert(word);
+  for (int index = 0; index < kTaskCount; ++index) {
+    const auto task = static_cast<Task>(index);
+    std::vector<std::string> texts = paraphrases(task);
+    texts.emplace_back(canonical_question(task));
+    for (uint64_t position = 0; position < 300; ++position) {
+      Rng rng(9, static_cast<uint64_t>(index), position);
+      const Truth truth = random_truth(task, rng);
+      texts.push_back(thinking_for(task, truth));
+      texts.push_back(answer_for(task, truth));
+    }
+    for (const std::string& text : texts)
+      for (const std::string& word : matches(text, "[A-Za-z]+|[^A-Za-z]"))
+        EXPECT_TRUE(known.contains(word)) << word;
+  }
+  EXPECT_EQ(text_corpus(50), text_corpus(50));
+}
+
+}  // namespace
+}  // namespace stapes::world

@@ -1,0 +1,317 @@
+#include "world/world.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <thread>
+
+#include "stapes/error.h"
+#include "world/digit_bank.h"
+#include "world/mixing.h"
+#include "world/test_support.h"
+
+namespace stapes::world {
+namespace {
+
+using testing::HasSubstr;
+
+WorldOptions options_for(const std::filesystem::path& folder) {
+  WorldOptions options;
+  options.digits_folder = folder;
+  return options;
+}
+
+class ToneWorldTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = std::make_unique<test::TemporaryFolder>();
+    test::write_tone_digits(folder_->path());
+  }
+  static void TearDownTestSuite() { folder_.reset(); }
+  static WorldOptions options() { return options_for(folder_->path()); }
+
+  static inline std::unique_ptr<test::TemporaryFolder> folder_;
+};
+
+void expect_equal(const Example& a, const Example& b) {
+  EXPECT_EQ(a.clip.audio.samples, b.clip.audio.samples);
+  EXPECT_EQ(a.question, b.question);
+  EXPECT_EQ(a.thinking, b.thinking);
+  EXPECT_EQ(a.answer, b.answer);
+  ASSERT_EQ(a.clip.truth.events.size(), b.clip.truth.events.size());
+  for (size_t i = 0; i < a.clip.truth.events.size(); ++i) {
+    EXPECT_EQ(a.clip.truth.events[i].start_s, b.clip.truth.events[i].start_s);
+    EXPECT_EQ(a.clip.truth.events[i].level_db, b.clip.truth.events[i].level_db);
+  }
+}
+
+Task task_of(size_t index) {
+  return static_cast<Task>(index % kTaskCount);
+}
+
+TEST_F(ToneWorldTest, ExamplesDependOnTheirArgumentsOnly) {
+  const World world(options());
+  constexpr size_t kCount = 180;
+  std::vector<Example> alone;
+  for (size_t i = 0; i < kCount; ++i)
+    alone.push_back(world.example(task_of(i), Split::kTrain, 7, i));
+
+  // Another world, several threads, another order.
+  const World other(options());
+  std::vector<Example> together(kCount);
+  {
+    std::vector<std::jthread> threads;
+    for (size_t worker = 0; worker < 4; ++worker)
+      threads.emplace_back([&, worker] {
+        for (size_t i = kCount; i-- > 0;)
+          if (i % 4 == worker) together[i] = other.example(task_of(i), Split::kTrain, 7, i);
+      });
+  }
+  for (size_t i = 0; i < kCount; ++i) expect_equal(alone[i], together[i]);
+}
+
+TEST_F(ToneWorldTest, SeedIndexAndSplitMatter) {
+  const World world(options());
+  for (const Task task : {Task::kTranscribe, Task::kSameSpeaker, Task::kCountNotes}) {
+    const auto sound = [&](Split split, uint64_t seed, uint64_t index) {
+      return world.example(task, split, seed, index).clip.audio.samples;
+    };
+    const auto base = sound(Split::kTrain, 1, 1);
+    EXPECT_NE(base, sound(Split::kTest, 1, 1));
+    EXPECT_NE(base, sound(Split::kTrain, 2, 1));
+    EXPECT_NE(base, sound(Split::kTrain, 1, 2));
+  }
+}
+
+TEST_F(ToneWorldTest, SeveralQuestionsCanBeAskedAboutOneClip) {
+  const World world(options());
+  const auto speech = world.speech_clip(Split::kTrain, 3, 4).audio.samples;
+  EXPECT_EQ(world.example(Task::kTranscribe, Split::kTrain, 3, 4).clip.audio.samples, speech);
+  EXPECT_EQ(world.example(Task::kSum, Split::kTrain, 3, 4).clip.audio.samples, speech);
+  const auto melody = world.melody_clip(Split::kTrain, 3, 4).audio.samples;
+  EXPECT_EQ(world.example(Task::kCountRises, Split::kTrain, 3, 4).clip.audio.samples, melody);
+}
+
+double loudest_near(std::span<const float> samples, double hz) {
+  double loudest = 0;
+  for (double factor = 0.85; factor <= 1.1501; factor += 0.01)
+    loudest = std::max(loudest, test::amplitude_at(samples, hz * factor));
+  return loudest;
+}
+
+TEST_F(ToneWorldTest, TestTakesAreNeverInTrainingClipsNorTheOtherWayRound) {
+  for (const bool augment : {false, true}) {
+    WorldOptions given = options();
+    given.augment = augment;
+    const World world(given);
+    for (const Split split : {Split::kTrain, Split::kTest})
+      for (uint64_t i = 0; i < 150; ++i) {
+        const Clip clip = world.speech_clip(split, 2, i);
+        for (const Event& event : clip.truth.events) {
+          const auto sound = test::part(clip, event.start_s, event.end_s);
+          const bool test_take =
+              loudest_near(sound, test::kTestToneHz) > loudest_near(sound, test::kTrainToneHz);
+          ASSERT_EQ(test_take, split == Split::kTest) << "clip " << i;
+        }
+      }
+  }
+}
+
+TEST_F(ToneWorldTest, AnswersAreBalanced) {
+  const World world(options());
+  constexpr int kCount = 1200;
+  const auto answers = [&](Task task) {
+    std::map<std::string, int> counts;
+    for (uint64_t i = 0; i < kCount; ++i) ++counts[world.example(task, Split::kTrain, 5, i).answer];
+    return counts;
+  };
+  // Tolerances: four standard deviations of a fair draw.
+  const auto yes_no = answers(Task::kSameSpeaker);
+  EXPECT_EQ(yes_no.size(), 2U);
+  EXPECT_NEAR(yes_no.at("yes"), kCount / 2, 70);
+  const auto trends = answers(Task::kLoudness);
+  EXPECT_EQ(trends.size(), 3U);
+  for (const char* trend : {"rise", "fall", "steady"})
+    EXPECT_NEAR(trends.at(trend), kCount / 3, 65) << trend;
+  const auto digits = answers(Task::kCountDigits);
+  EXPECT_EQ(digits.size(), 4U);
+  for (const char* count : {"1", "2", "3", "4"}) EXPECT_NEAR(digits.at(count), kCount / 4, 60);
+  const auto notes = answers(Task::kCountNotes);
+  EXPECT_EQ(notes.size(), 6U);
+  for (const char* count : {"3", "4", "5", "6", "7", "8"})
+    EXPECT_NEAR(notes.at(count), kCount / 6, 52);
+}
+
+TEST_F(ToneWorldTest, CurriculaShortenTheClips) {
+  WorldOptions given = options();
+  given.max_digits = 1;
+  given.max_notes = 3;
+  const World world(given);
+  for (uint64_t i = 0; i < 50; ++i) {
+    EXPECT_EQ(world.speech_clip(Split::kTrain, 1, i).truth.events.size(), 1U);
+    EXPECT_EQ(world.melody_clip(Split::kTrain, 1, i).truth.events.size(), 3U);
+    const Example same = world.example(Task::kSameSpeaker, Split::kTrain, 1, i);
+    EXPECT_EQ(same.clip.truth.events.size(), 2U);
+  }
+}
+
+template <typename Action>
+void expect_error(ErrorCode code, const std::string& message, const Action& action) {
+  try {
+    action();
+    FAIL() << "no error, expected: " << message;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    EXPECT_THAT(error.what(), HasSubstr(message));
+  }
+}
+
+TEST(WorldErrors, Options) {
+  const auto make = [](auto change) {
+    return [change] {
+      WorldOptions options;
+      change(options);
+      const World world(options);
+    };
+  };
+  const auto usage = ErrorCode::kUsage;
+  expect_error(usage, "expected max_digits from 1 to 4, got 5",
+               make([](WorldOptions& o) { o.max_digits = 5; }));
+  expect_error(usage, "expected max_notes from 3 to 8, got 2",
+               make([](WorldOptions& o) { o.max_notes = 2; }));
+  expect_error(usage, "expected paraphrase_share from 0 to 1, got 1.5",
+               make([](WorldOptions& o) { o.paraphrase_share = 1.5; }));
+  expect_error(usage, "expected first_test_take not after last_test_take, got 9 and 5",
+               make([](WorldOptions& o) { o.first_test_take = 9, o.last_test_take = 5; }));
+}
+
+TEST(WorldErrors, Folders) {
+  const test::TemporaryFolder folder;
+  const auto open = [&] { const World world(options_for(folder.path())); };
+  expect_error(ErrorCode::kNotFound,
+               "expected a folder of spoken digits at \"/no/such/place\", found nothing",
+               [] { const World world(options_for("/no/such/place")); });
+  expect_error(ErrorCode::kInvalidData, "expected recordings named DIGIT_SPEAKER_TAKE.wav in",
+               open);
+  std::ofstream(folder.path() / "README.wav") << "not a recording";
+  expect_error(ErrorCode::kInvalidData, "found none", open);
+  expect_error(ErrorCode::kNotFound, "found a file",
+               [&] { const World world(options_for(folder.path() / "README.wav")); });
+  write_wav_file(folder.path() / "3_ann_0.wav", {std::vector<float>(1000)});
+  expect_error(ErrorCode::kInvalidData, "expected audible recordings", open);
+  std::ofstream(folder.path() / "4_ann_0.wav") << "not a recording";
+  expect_error(ErrorCode::kInvalidAudio, "4_ann_0.wav", open);
+}
+
+TEST(WorldErrors, MissingSplitSpeakerOrSpeech) {
+  const test::TemporaryFolder folder;
+  write_wav_file(folder.path() / "3_ann_0.wav", {test::sine(500, 0.2)});
+  const World world(options_for(folder.path()));
+  EXPECT_TRUE(world.has_speech());
+  EXPECT_EQ(world.example(Task::kLargest, Split::kTrain, 1, 1).answer, "3");
+  expect_error(ErrorCode::kInvalidData, "expected test takes of at least 1 speaker(s)",
+               [&] { world.speech_clip(Split::kTest, 1, 1); });
+  expect_error(ErrorCode::kInvalidData, "expected training takes of at least 2 speaker(s)",
+               [&] { world.example(Task::kSameSpeaker, Split::kTrain, 1, 1); });
+
+  const World silent({});
+  EXPECT_FALSE(silent.has_speech());
+  expect_error(ErrorCode::kUsage, "speech tasks need a folder of recorded digits",
+               [&] { silent.example(Task::kSum, Split::kTrain, 1, 1); });
+  EXPECT_EQ(silent.example(Task::kLoudness, Split::kTrain, 1, 1).clip.truth.is_speech(), false);
+}
+
+class RealDigitsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = test::spoken_digits_folder();
+    if (folder_.empty())
+      GTEST_SKIP() << "THE SPOKEN DIGITS ARE NOT HERE: set STAPES_SHARED_AUDIO to the folder that "
+                      "has spoken-digits/; this test did not run";
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(RealDigitsTest, CleanClipsAreTheRecordingsAtTheirPlaces) {
+  WorldOptions options = options_for(folder_);
+  options.augment = false;
+  const World world(options);
+  const DigitBank bank(folder_, 5, 9);
+  EXPECT_GT(bank.size(), 2600U);
+  EXPECT_EQ(bank.speaker_count(Split::kTrain), 6);
+  EXPECT_EQ(bank.speaker_count(Split::kTest), 6);
+  for (uint64_t i = 0; i < 100; ++i) {
+    const Clip clip = world.speech_clip(Split::kTest, 1, i);
+    double end_before = 0;
+    for (const Event& event : clip.truth.events) {
+      for (const float sample : test::part(clip, end_before, event.start_s)) ASSERT_EQ(sample, 0);
+      end_before = event.end_s;
+      const auto sound = test::part(clip, event.start_s, event.end_s);
+      EXPECT_NEAR(test::level_dbfs(sound), event.level_db, 0.01);
+      // Some test take of this digit by this speaker, and no training take, is this very sound.
+      int found_takes = 0;
+      for (int take = 5; take <= 9; ++take) {
+        const auto path = folder_ / fmt::format("{}_{}_{}.wav", event.digit, event.speaker, take);
+        const std::vector<float> whole = load_audio_file(path).samples;
+        const auto matches_at = std::search(
+            whole.begin(), whole.end(), sound.begin() + 100, sound.begin() + 400,
+            [](float a, float b) { return std::abs(a - b) <= 1e-3F * std::abs(a) + 1e-6F; });
+        found_takes += matches_at != whole.end() ? 1 : 0;
+      }
+      EXPECT_EQ(found_takes, 1) << event.digit << " " << event.speaker;
+    }
+  }
+}
+
+TEST_F(RealDigitsTest, AugmentedClipsAreWithinTheirLimits) {
+  const World world(options_for(folder_));
+  double slowest_snr = 100, seconds = 0, longest = 0;
+  constexpr uint64_t kCount = 400;
+  for (uint64_t i = 0; i < kCount; ++i) {
+    const Clip clip = world.speech_clip(Split::kTrain, 1, i);
+    EXPECT_GE(clip.truth.noise_db, 10);
+    EXPECT_LE(clip.truth.noise_db, 40);
+    slowest_snr = std::min(slowest_snr, clip.truth.noise_db);
+    seconds += clip.audio.seconds();
+    longest = std::max(longest, clip.audio.seconds());
+    float peak = 0;
+    for (const float sample : clip.audio.samples) {
+      ASSERT_TRUE(std::isfinite(sample));
+      peak = std::max(peak, std::abs(sample));
+    }
+    EXPECT_GE(20 * std::log10(peak), -30.01);
+    EXPECT_LE(20 * std::log10(peak), -2.99);
+    double end_before = 0;
+    for (const Event& event : clip.truth.events) {
+      EXPECT_GE(event.start_s - end_before, 0.0499);
+      EXPECT_GT(event.end_s, event.start_s + 0.05);
+      end_before = event.end_s;
+    }
+    EXPECT_GE(clip.audio.seconds() - end_before, 0.0499);
+  }
+  EXPECT_LT(slowest_snr, 12);
+  EXPECT_LT(longest, 6.1);
+  std::cout << "mean length " << seconds / kCount << " s, longest " << longest << " s\n";
+}
+
+TEST_F(RealDigitsTest, PrintsItsSpeed) {
+  using Clock = std::chrono::steady_clock;
+  const auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  auto start = Clock::now();
+  const World world(options_for(folder_));
+  std::cout << "construction " << since(start) << " s\n";
+  for (const Task task : {Task::kTranscribe, Task::kCountNotes}) {
+    start = Clock::now();
+    for (uint64_t i = 0; i < 300; ++i) world.example(task, Split::kTrain, 1, i);
+    std::cout << name(task) << ": " << 300 / since(start) << " clips/s on one core\n";
+  }
+}
+
+}  // namespace
+}  // namespace stapes::world
