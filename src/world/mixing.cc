@@ -48,7 +48,7 @@ float fast_normal(Rng& rng) {
 std::vector<float> coloured_noise(size_t count, const NoiseMixture& shares, Rng& rng) {
   // Pink: one-pole filters at a constant ratio of cutoffs, gains falling with the square root of
   // the cutoff, follow -3 dB per octave from one cutoff to the next.
-  OnePole first(25, 16.0), second(160, 6.4), third(1000, 2.5), fourth(6000, 1.0), brown(8, 40.0);
+  OnePole first(25, 4.8), second(160, 1.92), third(1000, 0.75), fourth(6000, 0.3), brown(8, 25.0);
   std::vector<float> noise(count);
   for (float& sample : noise) {
     const float white = fast_normal(rng);

@@ -94,10 +94,8 @@ std::vector<int> read_digits(const std::string& text) {
   std::string word, i_hear;
   std::vector<int> found;
   while (words >> word) {
-    if (found.empty())
-      EXPECT_EQ(word, "First"), words >> i_hear >> i_hear;
-    else
-      EXPECT_EQ(word, kOrdinals.at(found.size()));
+    EXPECT_EQ(word, found.empty() ? "First" : kOrdinals.at(found.size()));
+    if (found.empty()) words >> i_hear >> i_hear;
     int digit = -1;
     words >> digit;
     words.ignore(1);
