@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "base/fail.h"
 #include "base/file.h"
 #include "engine/sampler.h"
+#include "text/special_tokens.h"
 
 namespace stapes {
 namespace fs = std::filesystem;
@@ -66,7 +68,7 @@ GenerationDefaults read_generation_defaults(const fs::path& folder) {
 std::vector<TokenId> find_stop_token_ids(const Tokenizer& tokenizer, const ModelConfig& config,
                                          const GenerationDefaults& defaults) {
   std::vector<TokenId> ids = defaults.eos_token_ids;
-  for (const char* token : {"<|EOT|>", "<|endoftext|>"}) {
+  for (const std::string_view token : {kTurnEnd, std::string_view("<|endoftext|>")}) {
     if (const auto id = tokenizer.find(token)) ids.push_back(*id);
   }
   for (const int64_t id : config.eos_token_ids) {
@@ -84,9 +86,9 @@ void check_tokenizer(const Tokenizer& tokenizer, const ModelConfig& config, cons
   const auto vocabulary = static_cast<uint64_t>(config.decoder.vocabulary);
   if (tokenizer.size() > vocabulary)
     fail(ErrorCode::kInvalidModel,
-         "wrong vocabulary size: {} has token ids up to {}, but the model's vocab_size is {}",
-         path.string(), tokenizer.size() - 1, vocabulary);
-  for (const char* token : {"<|BOT|>", "<|EOT|>", "<audio_start>", "<audio_patch>", "<audio_end>"})
+         "wrong vocabulary size: {} has {} tokens, but the model's vocab_size is {}", path.string(),
+         tokenizer.size(), vocabulary);
+  for (const std::string_view token : {kTurnBegin, kTurnEnd, kAudioStart, kAudioPatch, kAudioEnd})
     tokenizer.require(token);
 }
 

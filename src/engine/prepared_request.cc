@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "engine/sampler.h"
+#include "spec/audio_tokens.h"
 
 namespace stapes {
 namespace {

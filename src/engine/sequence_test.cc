@@ -1,0 +1,230 @@
+// The generation rules, with a script in place of the model: logits that leave no choice.
+#include "engine/sequence.h"
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "engine/testing/tiny_model.h"
+
+namespace stapes {
+namespace {
+
+class SequenceTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new testing::TemporaryFolder;
+    testing::write_random_model(folder_->path());
+    EngineOptions options;
+    options.threads = 1;
+    model_ = new LoadedModel(load_model(folder_->path(), options));
+  }
+  static void TearDownTestSuite() {
+    delete model_;
+    delete folder_;
+  }
+
+  SequenceTest() {
+    request_.messages = {{"user", {ContentPart::of_text("What is the sum?")}}};
+    request_.sampling.temperature = 0;
+  }
+
+  TokenId token(const char* name) const { return model_->tokenizer.require(name); }
+
+  // Runs until the sequence is finished; each sampled token is the script's next one.
+  Generation play(const std::vector<TokenId>& script, const DeltaSink& sink = {}) {
+    return play_with(*model_, script, sink);
+  }
+  Generation play_with(const LoadedModel& model, const std::vector<TokenId>& script,
+                       const DeltaSink& sink = {}) {
+    const DecoderConfig& config = model.model.config().decoder;
+    KvPagePool pool(*model.ops, KvLayout::of(config), 1000);
+    Sequence sequence(model, prepare_request(model, request_), {}, pool, Clock::now());
+    std::vector<float> logits(static_cast<size_t>(config.vocabulary), 0.0F);
+    size_t next = 0;
+    while (!sequence.finished()) {
+      const DecoderStep step = sequence.next_step(512);
+      sequence.step_done(step);
+      if (step.logits != LogitRows::kLast) continue;
+      STAPES_CHECK(next < script.size(), "the script is too short");
+      const auto id = static_cast<size_t>(script[next]);
+      logits[id] = 1.0F;
+      sequence.choose(logits, sink);
+      logits[id] = 0.0F;
+      ++next;
+    }
+    return sequence.take_generation();
+  }
+
+  std::vector<TokenId> script(const std::string& text, const char* end = "<|EOT|>") const {
+    std::vector<TokenId> ids = model_->tokenizer.encode(text);
+    ids.push_back(token(end));
+    return ids;
+  }
+  int64_t count(const std::string& text) const {
+    return static_cast<int64_t>(model_->tokenizer.encode(text).size());
+  }
+
+  static testing::TemporaryFolder* folder_;
+  static LoadedModel* model_;
+  Request request_;
+};
+testing::TemporaryFolder* SequenceTest::folder_ = nullptr;
+LoadedModel* SequenceTest::model_ = nullptr;
+
+TEST_F(SequenceTest, ThinksAnswersAndStops) {
+  const std::string thought = "3 + 7 = 10.\n</think>";
+  const Generation done = play(script(thought + "\n10"));
+  EXPECT_EQ(done.result.thinking, "3 + 7 = 10.");
+  EXPECT_EQ(done.result.answer, "10");
+  EXPECT_EQ(done.result.finish, FinishReason::kStop);
+  EXPECT_EQ(done.ids.back(), token("<|EOT|>"));
+  const Usage& usage = done.result.usage;
+  EXPECT_EQ(usage.prompt_tokens, static_cast<int64_t>(done.prompt_ids.size()));
+  EXPECT_EQ(usage.audio_tokens, 0);
+  EXPECT_EQ(usage.thinking_tokens + usage.answer_tokens, static_cast<int64_t>(done.ids.size()));
+  EXPECT_GE(usage.thinking_tokens, count("3 + 7 = 10."));
+  EXPECT_GE(usage.answer_tokens, count("10") + 1);  // the stop token included
+}
+
+TEST_F(SequenceTest, EveryDefaultStopTokenStops) {
+  for (const char* end : {"<|EOT|>", "<|endoftext|>"}) {
+    const Generation done = play(script("x\n</think>\ny", end));
+    EXPECT_EQ(done.result.answer, "y") << end;
+    EXPECT_EQ(done.result.finish, FinishReason::kStop) << end;
+  }
+}
+
+TEST_F(SequenceTest, RequestedStopTokensStop) {
+  const TokenId seven = model_->tokenizer.encode("7").front();
+  request_.sampling.stop_token_ids = {seven};
+  const Generation done = play(script("x\n</think>\n37 1"));
+  EXPECT_EQ(done.result.answer, "3");
+  EXPECT_EQ(done.result.finish, FinishReason::kStop);
+}
+
+TEST_F(SequenceTest, StopTextEndsTheAnswerBeforeIt) {
+  request_.sampling.stop = {"ten dig"};
+  std::string streamed;
+  const Generation done = play(script("x\n</think>\nseven ten digits"), [&](const Delta& delta) {
+    if (!delta.thinking) streamed += delta.text;
+    return true;
+  });
+  EXPECT_EQ(done.result.answer, "seven ");
+  EXPECT_EQ(streamed, "seven ");
+  EXPECT_EQ(done.result.finish, FinishReason::kStop);
+}
+
+TEST_F(SequenceTest, MaxTokensCountsThinkingToo) {
+  request_.sampling.max_tokens = 3;
+  const Generation done = play(script("a b c d e f g h"));
+  EXPECT_EQ(done.ids.size(), 3U);
+  EXPECT_EQ(done.result.finish, FinishReason::kLength);
+  EXPECT_EQ(done.result.answer, "");
+  EXPECT_NE(done.result.thinking, "");
+}
+
+TEST_F(SequenceTest, TheBudgetClosesTheThought) {
+  request_.sampling.think_budget = 4;
+  std::vector<TokenId> ids = {};
+  for (const char* letter : {"q", "w", "v", "z"})
+    ids.push_back(model_->tokenizer.encode(letter)[0]);
+  const auto answer = script("10");
+  std::vector<TokenId> all = ids;
+  all.insert(all.end(), answer.begin(), answer.end());
+  const Generation done = play(all);
+  EXPECT_EQ(done.result.thinking, "qwvz");
+  EXPECT_EQ(done.result.answer, "10");
+  std::vector<TokenId> expected = ids;
+  for (const TokenId id : model_->tokenizer.encode("\n</think>\n")) expected.push_back(id);
+  expected.insert(expected.end(), answer.begin(), answer.end());
+  EXPECT_EQ(done.ids, expected);
+  EXPECT_EQ(done.result.usage.thinking_tokens, 4 + count("\n</think>\n"));
+}
+
+TEST_F(SequenceTest, AThoughtThatIsClosingIsNotClosedTwice) {
+  // The budget ends inside the model's own end marker, at every possible token of it.
+  std::vector<TokenId> thought;
+  for (const char c : std::string("q\n</think>"))
+    thought.push_back(model_->tokenizer.encode(std::string(1, c))[0]);
+  for (int budget = 1; budget <= static_cast<int>(thought.size()); ++budget) {
+    request_.sampling.think_budget = budget;
+    std::vector<TokenId> all(thought.begin(), thought.begin() + budget);
+    for (const TokenId id : script("10")) all.push_back(id);
+    const Generation done = play(all);
+    EXPECT_EQ(done.result.thinking, "q") << budget;
+    EXPECT_EQ(done.result.answer, "10") << budget;
+    const std::string written = model_->tokenizer.decode(done.ids, /*skip_special=*/true);
+    EXPECT_EQ(written, budget == 10 ? "q\n</think>10" : "q\n</think>\n10") << budget;
+  }
+}
+
+TEST_F(SequenceTest, ThoughtsUnderTheBudgetAreLeftAlone) {
+  request_.sampling.think_budget = 500;
+  const auto ids = script("short\n</think>\nyes");
+  EXPECT_EQ(play(ids).ids, ids);
+}
+
+TEST_F(SequenceTest, BudgetZeroPutsAnEmptyThoughtIntoThePrompt) {
+  request_.sampling.think_budget = 0;
+  const Generation done = play(script("10"));
+  EXPECT_EQ(done.result.thinking, "");
+  EXPECT_EQ(done.result.answer, "10");
+  EXPECT_EQ(done.ids, script("10"));
+  EXPECT_EQ(done.result.usage.thinking_tokens, 0);
+  EXPECT_TRUE(
+      model_->tokenizer.decode(done.prompt_ids).ends_with("assistant\n<think>\n\n</think>\n"));
+}
+
+TEST_F(SequenceTest, BudgetZeroClosesAThoughtThatTheAssistantsTurnLeftOpen) {
+  request_.messages.push_back({"assistant", {ContentPart::of_text("<think>\nhalf a thought")}});
+  request_.sampling.think_budget = 0;
+  std::vector<TokenId> all = {token("<tts_pad>")};  // chosen nowhere: the closing comes first
+  for (const TokenId id : script("10")) all.push_back(id);
+  const Generation done = play(all);
+  EXPECT_EQ(done.result.answer, "10");
+  EXPECT_TRUE(model_->tokenizer.decode(done.ids).starts_with("\n</think>\n"));
+}
+
+TEST_F(SequenceTest, TheBudgetsClosingStaysInsideMaxTokens) {
+  request_.sampling.think_budget = 2;
+  request_.sampling.max_tokens = 3;
+  const Generation done = play(script("a b c d e f g h"));
+  EXPECT_EQ(done.ids.size(), 3U);
+  EXPECT_EQ(done.result.finish, FinishReason::kLength);
+}
+
+TEST_F(SequenceTest, TheSinkCancels) {
+  int calls = 0;
+  const Generation done =
+      play(script("one two three four five six seven"), [&](const Delta&) { return ++calls < 3; });
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(done.result.finish, FinishReason::kCancelled);
+}
+
+TEST_F(SequenceTest, DeltasAddUpToTheResult) {
+  std::string thinking;
+  std::string answer;
+  const Generation done = play(script("a é 日本 b\n</think>\n\nc d 🎵\n"), [&](const Delta& delta) {
+    (delta.thinking ? thinking : answer) += delta.text;
+    return true;
+  });
+  EXPECT_EQ(done.result.thinking, thinking);
+  EXPECT_EQ(done.result.answer, answer);
+  EXPECT_EQ(thinking, "a é 日本 b");
+  EXPECT_TRUE(answer.starts_with("c d 🎵"));
+}
+
+TEST_F(SequenceTest, AFullContextEndsWithLength) {
+  EngineOptions options;
+  options.threads = 1;
+  const auto prompt_tokens =
+      static_cast<int64_t>(prepare_request(*model_, request_).prompt.ids.size());
+  options.max_context_tokens = prompt_tokens + 5;
+  const LoadedModel narrow = load_model(folder_->path(), options);
+  const Generation done = play_with(narrow, script("one two three four five six seven"));
+  EXPECT_EQ(done.ids.size(), 5U);
+  EXPECT_EQ(done.result.finish, FinishReason::kLength);
+}
+
+}  // namespace
+}  // namespace stapes
