@@ -67,18 +67,15 @@ status=0
 ((status == 74)) || failed "status $status with a full standard output"
 
 # Ctrl-C ends an answer with 130 and a whole line.
-interrupt() {
-  set -m  # a background job that Ctrl-C reaches
-  "$STAPES" ask --model "$ENDLESS_MODEL" --temperature 0 --max-tokens 60000 "$@" "$sample" "$question" >out 2>err &
-  local pid=$!
-  for ((i = 0; i < 600; ++i)); do
-    [[ -s err || -s out ]] && break
-    sleep 0.05
-  done
-  kill -INT "$pid"
-  status=0
-  wait "$pid" || status=$?
-  ((status == 130)) || failed "status $status after Ctrl-C"
-}
-interrupt
+set -m  # gives the program a process group of its own, where Ctrl-C is not ignored
+"$STAPES" ask --model "$ENDLESS_MODEL" --temperature 0 --max-tokens 60000 "$sample" "$question" >out 2>err &
+pid=$!
+for ((i = 0; i < 600; ++i)); do
+  [[ -s err || -s out ]] && break
+  sleep 0.05
+done
+kill -INT "$pid"
+status=0
+wait "$pid" || status=$?
+((status == 130)) || failed "status $status after Ctrl-C"
 [[ $(tail -c 1 err | od -An -tx1) == " 0a" ]] || failed "the last line was not ended"
