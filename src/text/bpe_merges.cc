@@ -14,7 +14,7 @@ namespace {
 
 constexpr int32_t kNoRank = std::numeric_limits<int32_t>::max();
 // Up to here the scan is faster than the heap (bench/tokenizer_bench.cc).
-constexpr size_t kScanLimit = 96;
+constexpr size_t kScanLimit = 192;
 
 uint64_t pair_key(int32_t left, int32_t right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);

@@ -58,23 +58,31 @@ class Matcher {
   explicit Matcher(const pcre2_code* code)
       : code_(code),
         data_(pcre2_match_data_create_from_pattern(code, nullptr)),
-        context_(pcre2_match_context_create(nullptr)),
-        jit_stack_(pcre2_jit_stack_create(kJitStackStartBytes, kJitStackLimitBytes, nullptr)) {
-    STAPES_CHECK(data_ && context_ && jit_stack_, "out of memory");
+        context_(pcre2_match_context_create(nullptr)) {
+    STAPES_CHECK(data_ && context_, "out of memory");
     pcre2_set_match_limit(context_.get(), kMatchLimit);
-    pcre2_jit_stack_assign(context_.get(), nullptr, jit_stack_.get());
   }
 
   // The next match at or after `offset`: PCRE2's return code; begin() and end() are its bytes.
   int find(std::string_view text, size_t offset) {
-    // The text was checked once; checking it again for each piece would make the split quadratic.
-    return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), offset,
-                       PCRE2_NO_UTF_CHECK, data_.get(), context_.get());
+    const int result = try_find(text, offset);
+    if (result != PCRE2_ERROR_JIT_STACKLIMIT || jit_stack_) return result;
+    // The machine's stack was enough for all but unusual patterns.
+    jit_stack_.reset(pcre2_jit_stack_create(kJitStackStartBytes, kJitStackLimitBytes, nullptr));
+    STAPES_CHECK(jit_stack_, "out of memory");
+    pcre2_jit_stack_assign(context_.get(), nullptr, jit_stack_.get());
+    return try_find(text, offset);
   }
   size_t begin() const { return pcre2_get_ovector_pointer(data_.get())[0]; }
   size_t end() const { return pcre2_get_ovector_pointer(data_.get())[1]; }
 
  private:
+  int try_find(std::string_view text, size_t offset) {
+    // The text was checked once; checking it again for each piece would make the split quadratic.
+    return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), offset,
+                       PCRE2_NO_UTF_CHECK, data_.get(), context_.get());
+  }
+
   const pcre2_code* code_;
   std::unique_ptr<pcre2_match_data, FreeMatchData> data_;
   std::unique_ptr<pcre2_match_context, FreeMatchContext> context_;
