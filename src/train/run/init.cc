@@ -13,6 +13,7 @@ ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& o
   ModelConfig config = config_like(options.like);
   if (options.encoder_layers > 0) config.encoder.layers = options.encoder_layers;
   if (options.decoder_layers > 0) config.decoder.layers = options.decoder_layers;
+  if (options.vocabulary > 0) config.decoder.vocabulary = options.vocabulary;
 
   ModelFiles files;
   if (options.tokenizer.empty()) {
@@ -24,8 +25,9 @@ ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& o
   }
   const Tokenizer tokenizer = Tokenizer::parse(files.tokenizer_json, "tokenizer.json");
   const auto size = static_cast<int64_t>(tokenizer.size());
-  if (options.tokenizer.empty() && options.like == "tiny") {
-    config.decoder.vocabulary = (size + 31) / 32 * 32;  // rows in whole vectors, as the release rounds its own
+  if (options.tokenizer.empty()) {
+    // A learned tokenizer has ids of its own; the tiny model's embedding has no more rows than it needs.
+    if (options.like == "tiny" && options.vocabulary == 0) config.decoder.vocabulary = (size + 31) / 32 * 32;
     config.eos_token_ids = {tokenizer.require("<|endoftext|>"), tokenizer.require("<|EOT|>")};
   }
   if (size > config.decoder.vocabulary)

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "spec/model_config.h"
+#include "tensor/tensor.h"
 
 namespace stapes::train {
 
@@ -13,7 +14,8 @@ struct InitOptions {
   std::string like = "tiny";            // config_like()
   int64_t encoder_layers = 0;           // 0: as the shape says
   int64_t decoder_layers = 0;
-  std::filesystem::path tokenizer;      // a tokenizer.json to copy; empty: learned from the world's texts
+  int64_t vocabulary = 0;
+  std::filesystem::path tokenizer = {}; // a tokenizer.json to copy; empty: learned from the world's texts
   int tokenizer_merges = 300;
   uint64_t seed = 1;
   DType dtype = DType::kBF16;
