@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 #include "base/fail.h"
 
@@ -95,9 +97,8 @@ std::string_view header_text(const fs::path& path, std::span<const std::byte> by
 json parse_header(const fs::path& path, std::string_view text) {
   json header;
   try {
-    // A copy of the guard is called, so it is handed over by reference.
     HeaderGuard guard(path);
-    header = json::parse(text, std::ref(guard));
+    header = json::parse(text, std::ref(guard));  // by reference: the parser would copy it
   } catch (const json::parse_error& error) {
     fail(ErrorCode::kInvalidModel, "{}: the safetensors header is not JSON (at its byte {})",
          path.string(), error.byte);
