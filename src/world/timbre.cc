@@ -78,10 +78,10 @@ std::vector<float> plucked_note(double frequency_hz, size_t count) {
   return wave;
 }
 
-// Breath: noise around 2-4 kHz, about 25 dB below the tone.
+// Breath: noise that leans to the high frequencies, about 25 dB below the tone.
 void add_breath(std::vector<float>& wave, Rng& rng) {
   const std::vector<float> noise = coloured_noise(wave.size() + 1, {.pink = 1}, rng);
-  for (size_t i = 0; i < wave.size(); ++i) wave[i] += 0.08F * (noise[i + 1] - noise[i]);
+  for (size_t i = 0; i < wave.size(); ++i) wave[i] += 0.053F * (noise[i + 1] - noise[i]);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ TEST_F(ToneWorldTest, TestTakesAreNeverInTrainingClipsNorTheOtherWayRound) {
     given.augment = augment;
     const World world(given);
     for (const Split split : {Split::kTrain, Split::kTest})
-      for (uint64_t i = 0; i < 150; ++i) {
+      for (uint64_t i = 0; i < 50; ++i) {
         const Clip clip = world.speech_clip(split, 2, i);
         for (const Event& event : clip.truth.events) {
           const auto sound = test::part(clip, event.start_s, event.end_s);
