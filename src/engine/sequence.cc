@@ -83,15 +83,13 @@ void Sequence::choose(std::span<const float> logits, const DeltaSink& sink) {
   if (finished_ || read_ < static_cast<int64_t>(ids_.size())) return;
   const auto position = static_cast<int64_t>(ids_.size());
   const TokenId id = sampler_.sample(logits, position);
-  if (generation_.ids.empty())
-    generation_.result.timing.first_token_ms = milliseconds_since(start_);
   accept(id, /*forced=*/false, sink);
   close_spent_thought(sink);
 }
 
 void Sequence::close_spent_thought(const DeltaSink& sink) {
   const std::optional<int> budget = prepared_.request->sampling.think_budget;
-  if (!budget || finished_ || text_.answering()) return;
+  if (!budget || finished_ || !text_.in_thought()) return;
   if (generation_.result.usage.thinking_tokens < *budget) return;
   for (const TokenId id : model_->tokenizer.encode(text_.rest_of_thought_end())) {
     accept(id, /*forced=*/true, sink);
@@ -100,13 +98,19 @@ void Sequence::close_spent_thought(const DeltaSink& sink) {
 }
 
 void Sequence::accept(TokenId id, bool forced, const DeltaSink& sink) {
+  if (generation_.ids.empty())
+    generation_.result.timing.first_token_ms = milliseconds_since(start_);
   Usage& usage = generation_.result.usage;
-  ++(text_.answering() && !forced ? usage.answer_tokens : usage.thinking_tokens);
+  const bool was_in_thought = text_.in_thought();
+  ++(was_in_thought || forced ? usage.thinking_tokens : usage.answer_tokens);
   generation_.ids.push_back(id);
   if (!forced && is_stop_token(id)) return finish(FinishReason::kStop, sink);
   ids_.push_back(id);
   sampler_.see({&id, 1});
   show(forced ? text_.push_forced(id) : text_.push(id), sink);
+  // A thought of the text's own can only begin at its beginning: what came before was the marker.
+  if (!was_in_thought && text_.in_thought())
+    usage.thinking_tokens += std::exchange(usage.answer_tokens, 0);
   if (finished_) return;
   if (text_.stopped()) return finish(FinishReason::kStop, sink);
   if (static_cast<int64_t>(ids_.size()) >= longest_length_) finish(FinishReason::kLength, sink);

@@ -185,6 +185,19 @@ TEST_F(SequenceTest, BudgetZeroClosesAThoughtThatTheAssistantsTurnLeftOpen) {
   EXPECT_TRUE(model_->tokenizer.decode(done.ids).starts_with("\n</think>\n"));
 }
 
+TEST_F(SequenceTest, AThoughtThatTheModelOpensItselfHasTheBudgetToo) {
+  request_.messages.push_back({"assistant", {ContentPart::of_text("\n")}});
+  request_.sampling.think_budget = count("<think>\nqw");
+  const std::vector<TokenId> own = model_->tokenizer.encode("<think>\nqw");
+  std::vector<TokenId> all = own;
+  for (const TokenId id : script("10")) all.push_back(id);
+  const Generation done = play(all);
+  EXPECT_EQ(done.result.thinking, "qw");
+  EXPECT_EQ(done.result.answer, "10");
+  EXPECT_EQ(done.result.usage.thinking_tokens,
+            static_cast<int64_t>(own.size()) + count("\n</think>\n"));
+}
+
 TEST_F(SequenceTest, TheBudgetsClosingStaysInsideMaxTokens) {
   request_.sampling.think_budget = 2;
   request_.sampling.max_tokens = 3;

@@ -39,7 +39,8 @@ TextStream::TextStream(const Tokenizer& tokenizer, std::vector<std::string> stop
     : tokenizer_(&tokenizer),
       stops_(std::move(stops)),
       splitter_(thinking_open),
-      undelayed_(thinking_open) {
+      undelayed_(thinking_open),
+      in_thought_(thinking_open) {
   for (const char* marker : {"<|THINK_START|>", "<|THINK_END|>"}) {
     if (const auto id = tokenizer.find(marker)) markers_.push_back(*id);
   }
@@ -51,7 +52,9 @@ std::string TextStream::characters_of(TokenId id) {
 }
 
 void TextStream::track(const std::string& text) {
-  undelayed_.push(text);
+  for (const SectionDelta& delta : undelayed_.push(text))
+    in_thought_ = in_thought_ || delta.section == Section::kThinking;
+  if (undelayed_.answering()) in_thought_ = false;
   tail_ += text;
   const size_t longest = std::string_view(kThoughtEnd).size();
   if (tail_.size() > longest) tail_.erase(0, tail_.size() - longest);

@@ -35,8 +35,8 @@ class TextStream {
   std::vector<Delta> finish();
 
   bool stopped() const { return stops_.stopped(); }
-  // The text so far, held back or not, has left its thought.
-  bool answering() const { return undelayed_.answering(); }
+  // The text so far, held back or not, ends inside a thought: the prompt's or one of its own.
+  bool in_thought() const { return in_thought_; }
   // rest_of_thought_end() after the text so far.
   std::string rest_of_thought_end() const { return stapes::rest_of_thought_end(tail_); }
 
@@ -51,7 +51,8 @@ class TextStream {
   StopMatcher stops_;
   ThinkSplitter splitter_;
   ThinkSplitter undelayed_;  // sees the text before stop texts hold it back
-  std::string tail_;         // the last characters of the text
+  bool in_thought_;
+  std::string tail_;  // the last characters of the text
 };
 
 }  // namespace stapes

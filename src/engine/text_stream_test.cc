@@ -89,9 +89,9 @@ TEST_F(TextStreamTest, ForcedTextIsNotSearchedForStopTexts) {
   TextStream stream(tokenizer_, {"\n</think>\nX", "y\n"}, true);
   Shown shown;
   for (const TokenId id : tokenizer_.encode("why")) add(shown, stream.push(id));
-  EXPECT_FALSE(stream.answering());
+  EXPECT_TRUE(stream.in_thought());
   for (const TokenId id : tokenizer_.encode(kThoughtEnd)) add(shown, stream.push_forced(id));
-  EXPECT_TRUE(stream.answering());
+  EXPECT_FALSE(stream.in_thought());
   for (const TokenId id : tokenizer_.encode("Xyz")) add(shown, stream.push(id));
   EXPECT_FALSE(stream.stopped());
   add(shown, stream.finish());

@@ -63,7 +63,7 @@ inline std::string tiny_tokenizer_json() {
       "<think>\nFirst I hear 3, second 7, third 1. 3 + 7 = 10. 10 + 1 = 11.\n</think>\n11",
       "How many notes are there? First E4; second G4, up; third D4, down. That makes 3 notes.",
       "Does the loudness rise or fall? The first notes are soft, the last notes are loud."};
-  return train_tokenizer_json(corpus, /*merge_count=*/120);
+  return train_tokenizer_json(corpus, /*merge_count=*/80);
 }
 
 // Normally distributed, scaled so that activations keep their size and no token is certain; biases

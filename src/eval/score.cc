@@ -1,0 +1,60 @@
+#include "eval/score.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace stapes {
+namespace {
+
+constexpr double kNormalQuantile = 1.959963984540054;  // of 97.5 %
+
+bool separates(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r') || c == ',' || c == ';';
+}
+
+struct Interval {
+  double low;
+  double high;
+};
+
+Interval wilson(int64_t correct, int64_t total) {
+  if (total == 0) return {0, 1};
+  const auto n = static_cast<double>(total);
+  const double p = static_cast<double>(correct) / n;
+  const double z2 = kNormalQuantile * kNormalQuantile;
+  const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
+  const double half =
+      kNormalQuantile * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
+  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+}
+
+}  // namespace
+
+std::string normalized_answer(std::string_view answer) {
+  std::string normalized;
+  bool gap = false;
+  for (const char c : answer) {
+    if (separates(c)) {
+      gap = true;
+      continue;
+    }
+    if (gap && !normalized.empty()) normalized += ' ';
+    gap = false;
+    normalized += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  if (normalized.ends_with('.')) normalized.pop_back();
+  while (normalized.ends_with(' ')) normalized.pop_back();
+  return normalized;
+}
+
+double Score::share() const {
+  return total == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(total);
+}
+double Score::low() const {
+  return wilson(correct, total).low;
+}
+double Score::high() const {
+  return wilson(correct, total).high;
+}
+
+}  // namespace stapes

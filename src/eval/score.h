@@ -1,0 +1,30 @@
+// Scoring, as pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace stapes {
+
+// What is compared: lower case (ASCII), white space, commas and semicolons become one space, none
+// at the ends, and no full stop at the end.
+std::string normalized_answer(std::string_view answer);
+
+// How many of `total` were right, and the 95 % score interval of that share (Wilson, 1927), which
+// stays inside [0, 1] and is sound for none and for all of few.
+struct Score {
+  int64_t correct = 0;
+  int64_t total = 0;
+
+  void add(bool right) {
+    correct += right ? 1 : 0;
+    ++total;
+  }
+  // All three are 0 where nothing was asked, except high(), which is 1: nothing is known.
+  double share() const;
+  double low() const;
+  double high() const;
+};
+
+}  // namespace stapes

@@ -1,0 +1,58 @@
+#include "eval/score.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace stapes {
+namespace {
+
+TEST(NormalizedAnswer, IgnoresWhatDoesNotMatter) {
+  EXPECT_EQ(normalized_answer("3 7 1"), "3 7 1");
+  EXPECT_EQ(normalized_answer("  3,7;\n1. \n"), "3 7 1");
+  EXPECT_EQ(normalized_answer("Yes."), "yes");
+  EXPECT_EQ(normalized_answer("RISE"), "rise");
+  EXPECT_EQ(normalized_answer(" . "), "");
+  EXPECT_EQ(normalized_answer("7 ."), "7");
+}
+
+TEST(NormalizedAnswer, KeepsWhatMatters) {
+  EXPECT_NE(normalized_answer("3 7 1"), normalized_answer("37 1"));
+  EXPECT_NE(normalized_answer("3 7 1"), normalized_answer("3 7 1 1"));
+  EXPECT_NE(normalized_answer("1.5"), normalized_answer("15"));
+  EXPECT_NE(normalized_answer("11"), normalized_answer("the sum is 11"));
+}
+
+TEST(Score, IntervalsOfKnownCounts) {
+  // Worked by hand: z² = 3.841459; n = 10, p = 0.5: centre 0.5, half
+  // 1.959964 · sqrt(0.025 + 3.841459 / 400) / 1.3841459 = 0.263406.
+  const Score half{.correct = 5, .total = 10};
+  EXPECT_NEAR(half.low(), 0.236594, 1e-6);
+  EXPECT_NEAR(half.high(), 0.763406, 1e-6);
+  // p = 0: the upper bound is z² / (n + z²).
+  const Score none{.correct = 0, .total = 10};
+  EXPECT_EQ(none.low(), 0);
+  EXPECT_NEAR(none.high(), 3.841459 / 13.841459, 1e-6);
+  const Score all{.correct = 10, .total = 10};
+  EXPECT_NEAR(all.low(), 10 / 13.841459, 1e-6);
+  EXPECT_NEAR(all.high(), 1, 1e-12);
+}
+
+TEST(Score, IntervalEndsSolveTheScoreEquation) {
+  // The slow obvious definition: the ends are where |p - x| = z · sqrt(x (1 - x) / n).
+  for (const int64_t correct : {1, 17, 93, 199}) {
+    const Score score{.correct = correct, .total = 200};
+    for (const double x : {score.low(), score.high()})
+      EXPECT_NEAR(std::abs(score.share() - x), 1.959964 * std::sqrt(x * (1 - x) / 200), 1e-6);
+  }
+}
+
+TEST(Score, NothingAskedNothingKnown) {
+  const Score score;
+  EXPECT_EQ(score.share(), 0);
+  EXPECT_EQ(score.low(), 0);
+  EXPECT_EQ(score.high(), 1);
+}
+
+}  // namespace
+}  // namespace stapes

@@ -1,0 +1,54 @@
+// How well a model does on the sound world: every task asked with thinking and with an empty
+// thought.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/generator.h"
+#include "eval/score.h"
+#include "world/world.h"
+
+namespace stapes {
+
+struct WorldEvalOptions {
+  std::vector<world::Task> tasks;  // empty: all that the world can ask
+  int examples_per_task = 200;
+  uint64_t seed = 1;
+  int max_tokens = 256;  // thinking included; the world's thoughts are shorter
+  int batch_size = 16;   // requests that are generated together
+};
+
+struct TaskScore {
+  world::Task task{};
+  Score with_thinking;
+  Score without_thinking;  // --think 0
+  // Thoughts that say nothing but the truth and leave nothing out: equal, as answers are compared,
+  // to the world's own reference thinking, which is a function of the clip's truth.
+  Score thought_claims;
+};
+
+struct WorldEvalResult {
+  std::vector<TaskScore> tasks;
+  WorldEvalOptions options;
+};
+
+// done of total requests have been answered.
+using EvalProgress = std::function<void(int64_t done, int64_t total)>;
+
+// Greedy, on Split::kTest. Throws kUsage (a speech task for a world without recordings, numbers out
+// of range) and as Generator::generate_batch.
+WorldEvalResult evaluate_world(const Generator& generator, const world::World& world,
+                               const WorldEvalOptions& options = {},
+                               const EvalProgress& progress = {});
+
+// Aligned columns: task | with thinking | --think 0 | thought's claims correct.
+std::string to_table(const WorldEvalResult& result);
+std::string to_json(const WorldEvalResult& result);
+// Atomically. Throws kIo.
+void write_json(const WorldEvalResult& result, const std::filesystem::path& path);
+
+}  // namespace stapes

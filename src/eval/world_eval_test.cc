@@ -1,0 +1,128 @@
+#include "eval/world_eval.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "engine/testing/tiny_model.h"
+#include "stapes/error.h"
+
+namespace stapes {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+WorldEvalResult known_result() {
+  WorldEvalResult result;
+  result.options.examples_per_task = 10;
+  TaskScore sum;
+  sum.task = world::Task::kSum;
+  sum.with_thinking = {.correct = 10, .total = 10};
+  sum.without_thinking = {.correct = 5, .total = 10};
+  sum.thought_claims = {.correct = 0, .total = 10};
+  TaskScore highest = sum;
+  highest.task = world::Task::kHighestNote;
+  result.tasks = {sum, highest};
+  return result;
+}
+
+TEST(WorldEvalReport, TableColumnsAreAligned) {
+  EXPECT_EQ(
+      to_table(known_result()),
+      "task            with thinking             --think 0                 thought's claims "
+      "correct\n"
+      "sum             100.0 % [ 72.2, 100.0]     50.0 % [ 23.7,  76.3]      0.0 % [  0.0,  27.8]\n"
+      "highest-note    100.0 % [ 72.2, 100.0]     50.0 % [ 23.7,  76.3]      0.0 % [  0.0,  27.8]\n"
+      "10 examples per task, test split, seed 1, greedy; 95 % Wilson intervals\n");
+}
+
+TEST(WorldEvalReport, JsonHasTheSameNumbers) {
+  const testing::TemporaryFolder folder;
+  write_json(known_result(), folder.path() / "scores.json");
+  const auto json = nlohmann::json::parse(read_file(folder.path() / "scores.json"));
+  EXPECT_EQ(json["examples_per_task"], 10);
+  EXPECT_EQ(json["tasks"]["sum"]["without_thinking"]["correct"], 5);
+  EXPECT_EQ(json["tasks"]["sum"]["with_thinking"]["share"], 1.0);
+  EXPECT_EQ(json["tasks"]["highest-note"]["thought_claims"]["correct"], 0);
+}
+
+class WorldEvalTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new testing::TemporaryFolder;
+    testing::write_random_model(folder_->path());
+    EngineOptions options;
+    options.threads = 1;
+    generator_ = new Generator(Generator::open(folder_->path(), options));
+  }
+  static void TearDownTestSuite() {
+    delete generator_;
+    delete folder_;
+  }
+  static WorldEvalOptions few() {
+    WorldEvalOptions options;
+    options.tasks = {world::Task::kLoudness, world::Task::kCountNotes};
+    options.examples_per_task = 3;
+    options.max_tokens = 8;
+    options.batch_size = 4;
+    return options;
+  }
+  static std::string refusal(const WorldEvalOptions& options) {
+    try {
+      evaluate_world(*generator_, world::World({}), options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUsage);
+      return error.what();
+    }
+    return "accepted";
+  }
+  static testing::TemporaryFolder* folder_;
+  static Generator* generator_;
+};
+testing::TemporaryFolder* WorldEvalTest::folder_ = nullptr;
+Generator* WorldEvalTest::generator_ = nullptr;
+
+TEST_F(WorldEvalTest, AsksEveryExampleBothWays) {
+  std::vector<std::pair<int64_t, int64_t>> progress;
+  const WorldEvalResult result =
+      evaluate_world(*generator_, world::World({}), few(),
+                     [&](int64_t done, int64_t total) { progress.emplace_back(done, total); });
+  EXPECT_THAT(progress, ElementsAre(Pair(4, 12), Pair(6, 12), Pair(10, 12), Pair(12, 12)));
+  ASSERT_EQ(result.tasks.size(), 2U);
+  EXPECT_EQ(result.tasks[0].task, world::Task::kCountNotes);  // in the world's order
+  for (const TaskScore& score : result.tasks) {
+    EXPECT_EQ(score.with_thinking.total, 3);
+    EXPECT_EQ(score.without_thinking.total, 3);
+    EXPECT_EQ(score.thought_claims.total, 3);
+    EXPECT_EQ(score.with_thinking.correct, 0);  // 8 random tokens
+  }
+}
+
+TEST_F(WorldEvalTest, WithoutRecordingsOnlyMusicIsAsked) {
+  WorldEvalOptions options = few();
+  options.tasks = {};
+  options.examples_per_task = 1;
+  options.max_tokens = 1;
+  for (const TaskScore& score : evaluate_world(*generator_, world::World({}), options).tasks)
+    EXPECT_FALSE(world::is_speech_task(score.task));
+  options.tasks = {world::Task::kSum};
+  EXPECT_THAT(refusal(options), HasSubstr("the task sum needs recordings"));
+}
+
+TEST_F(WorldEvalTest, SenselessNumbersAreRefused) {
+  const auto refused = [](auto change) {
+    WorldEvalOptions options = few();
+    change(options);
+    return refusal(options);
+  };
+  EXPECT_THAT(refused([](auto& o) { o.examples_per_task = 0; }), HasSubstr("1 example"));
+  EXPECT_THAT(refused([](auto& o) { o.batch_size = 0; }), HasSubstr("1 request"));
+  EXPECT_THAT(refused([](auto& o) { o.max_tokens = 0; }), HasSubstr("1 generated token"));
+}
+
+}  // namespace
+}  // namespace stapes
