@@ -45,6 +45,9 @@ struct ModelConfig {
   EncoderConfig encoder;
   AdaptorConfig adaptor;
   DecoderConfig decoder;  // the adaptor's output width (llm_dim) is decoder.width
+  // Ascending: what config.json lists, and the release's 151643, 151645, 151665 as its own code
+  // adds them, as far as they lie in the vocabulary: a small vocabulary has only the ids it lists
+  // (maybe none). Any other listed id outside the vocabulary is an error.
   std::vector<int64_t> eos_token_ids;
   std::string dtype = "bfloat16";  // torch_dtype: how the release stores the tensors
 };
