@@ -142,8 +142,9 @@ class Decoder {
     resampler.finish(clip.samples);
     check_length();
     if (clip.samples.empty())
-      fail(ErrorCode::kInvalidAudio, "{} is too short: {} samples at {} Hz", name_, frames_,
-           info_.samplerate);
+      fail(ErrorCode::kInvalidAudio,
+           "{} is too short: at 16 kHz nothing is left of its samples (count: {}, rate: {} Hz)",
+           name_, frames_, info_.samplerate);
     return clip;
   }
 

@@ -14,6 +14,13 @@
 #include "audio/audio_test_files.h"
 #include "base/rng.h"
 
+#ifdef __SANITIZE_ADDRESS__
+// libsndfile 1.2 does not free what libvorbis holds where an Ogg file turns out to be damaged.
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:vorbis_info_init\n";
+}
+#endif
+
 namespace stapes {
 namespace {
 
@@ -198,7 +205,8 @@ TEST_F(BadAudio, TooShortToHear) {
       write_sound("short.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 192000, 1, {0.5F});
   const Error error = error_of([&] { load_audio_file(file); });
   EXPECT_EQ(error.code(), ErrorCode::kInvalidAudio);
-  EXPECT_THAT(error.what(), HasSubstr("is too short: 1 samples at 192000 Hz"));
+  EXPECT_THAT(error.what(),
+              HasSubstr("nothing is left of its samples (count: 1, rate: 192000 Hz)"));
 }
 
 TEST_F(BadAudio, LongerThanTheLimit) {
