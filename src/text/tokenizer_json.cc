@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "base/fail.h"
@@ -15,10 +14,48 @@ namespace {
 
 using Json = nlohmann::json;
 
+// The two parts with an entry for each token, taken out of the file while it is parsed: a JSON
+// object would cost a search tree of 150,000 strings, and would hide a token that stands there
+// twice.
+struct LargeParts {
+  std::vector<std::pair<std::string, Json>> vocabulary;
+  std::vector<Json> merges;
+};
+
+// Parses the file; in what it returns, model.vocab and model.merges are empty.
+Json parse_without_large_parts(std::string_view json, LargeParts& parts) {
+  using Event = Json::parse_event_t;
+  constexpr int kEntryDepth = 3;  // root, model, vocab or merges
+  std::string outer_key;
+  std::string inner_key;
+  std::string token;
+  return Json::parse(json, [&](int depth, Event event, Json& parsed) {
+    if (event == Event::key) {
+      if (depth == 1) inner_key.clear();
+      if (depth <= kEntryDepth) {
+        (depth == 1 ? outer_key : depth == 2 ? inner_key : token) = parsed.get_ref<std::string&>();
+      }
+      return true;
+    }
+    const bool is_complete =
+        event == Event::value || event == Event::object_end || event == Event::array_end;
+    if (!is_complete || depth != kEntryDepth || outer_key != "model") return true;
+    if (inner_key == "vocab") {
+      parts.vocabulary.emplace_back(token, std::move(parsed));
+    } else if (inner_key == "merges") {
+      parts.merges.push_back(std::move(parsed));
+    } else {
+      return true;
+    }
+    return false;
+  });
+}
+
 // One file being read; methods are the parts of the file in the order they depend on each other.
 class Reader {
  public:
-  Reader(const Json& root, const std::string& where) : root_(root), where_(where) {}
+  Reader(const Json& root, const LargeParts& parts, const std::string& where)
+      : root_(root), parts_(parts), where_(where) {}
 
   TokenizerJson read() {
     if (!root_.is_object()) invalid("expected a JSON object, got {}", root_.type_name());
@@ -198,19 +235,20 @@ class Reader {
     }
   }
 
-  void claim_id(int32_t id, const std::string& token) {
-    if (!claimed_ids_.insert(id).second) {
+  void claim_id(int32_t id, std::string_view token) {
+    const auto index = static_cast<size_t>(id);
+    if (index >= claimed_ids_.size()) claimed_ids_.resize(index + 1);
+    if (claimed_ids_[index]) {
       invalid("token \"{}\" has the id {}, which another token has too", token, id);
     }
+    claimed_ids_[index] = true;
   }
 
   void read_vocabulary() {
-    const Json& model = root_["model"];
-    const Json& vocabulary = require(model, "model.", "vocab", Json::value_t::object);
-    claimed_ids_.reserve(vocabulary.size() + claimed_ids_.size());
-    vocabulary_ids_.reserve(vocabulary.size());
-    result_.vocabulary.reserve(vocabulary.size());
-    for (const auto& [token, value] : vocabulary.items()) {
+    require(root_["model"], "model.", "vocab", Json::value_t::object);
+    vocabulary_ids_.reserve(parts_.vocabulary.size());
+    result_.vocabulary.reserve(parts_.vocabulary.size());
+    for (const auto& [token, value] : parts_.vocabulary) {
       const int32_t id = token_id(value, token);
       const auto added = added_ids_.find(token);
       if (added != added_ids_.end()) {
@@ -218,12 +256,14 @@ class Reader {
         invalid("token \"{}\" has the id {} in the vocabulary and {} among the added tokens", token,
                 id, added->second);
       }
+      if (!vocabulary_ids_.emplace(token, id).second) {
+        invalid("token \"{}\" stands in the vocabulary twice", token);
+      }
       claim_id(id, token);
       std::optional<std::string> bytes = from_byte_level(token);
       if (!bytes || bytes->empty()) {
         invalid("token \"{}\" (id {}) is not written in the byte-level alphabet", token, id);
       }
-      vocabulary_ids_.emplace(token, id);
       result_.vocabulary.push_back({std::move(*bytes), id});
     }
   }
@@ -242,7 +282,8 @@ class Reader {
 
   // "left right", or since 2024 ["left", "right"].
   void read_merges() {
-    const Json& merges = require(root_["model"], "model.", "merges", Json::value_t::array);
+    require(root_["model"], "model.", "merges", Json::value_t::array);
+    const std::vector<Json>& merges = parts_.merges;
     if (merges.size() >= static_cast<size_t>(kTokenIdLimit)) {
       invalid("model.merges: expected less than {} merges, got {}", kTokenIdLimit, merges.size());
     }
@@ -280,29 +321,28 @@ class Reader {
     return found->second;
   }
 
-  struct StringHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  using IdOfToken = std::unordered_map<std::string, int32_t, StringHash, std::equal_to<>>;
+  using IdOfToken = std::unordered_map<std::string_view, int32_t>;
 
   const Json& root_;
+  const LargeParts& parts_;
   const std::string& where_;
   TokenizerJson result_;
-  IdOfToken added_ids_;
-  IdOfToken vocabulary_ids_;  // by the name in the file
-  std::unordered_set<int32_t> claimed_ids_;
+  IdOfToken added_ids_;       // names lie in root_
+  IdOfToken vocabulary_ids_;  // names lie in parts_
+  std::vector<bool> claimed_ids_;
 };
 
 }  // namespace
 
 TokenizerJson parse_tokenizer_json(std::string_view json, const std::string& where) {
+  LargeParts parts;
   Json root;
   try {
-    root = Json::parse(json);
+    root = parse_without_large_parts(json, parts);
   } catch (const Json::parse_error& error) {
     fail(ErrorCode::kInvalidModel, "{}: not JSON: {} (byte {})", where, error.what(), error.byte);
   }
-  return Reader(root, where).read();
+  return Reader(root, parts, where).read();
 }
 
 }  // namespace stapes

@@ -214,6 +214,18 @@ TEST(Tokenizer, BadFilesAreNamed) {
        [](json& r) { r["model"]["vocab"]["qz"] = -1; }},
       {"token \"qz\": expected an integer as its id, got string", invalid,
        [](json& r) { r["model"]["vocab"]["qz"] = "7"; }},
+      {"token \"qz\": expected an integer as its id, got object", invalid,
+       [](json& r) {
+         r["model"]["vocab"]["qz"] = {{"a", 700}};
+       }},
+      {"model.vocab: expected object, got array", invalid,
+       [](json& r) {
+         r["model"]["vocab"] = {1, 2};
+       }},
+      {"model.merges[0]: expected \"left right\" or [\"left\", \"right\"], got object", invalid,
+       [](json& r) {
+         r["model"]["merges"][0] = {{"a", "b"}};
+       }},
       {"token \"a b\" (id 700) is not written in the byte-level alphabet", invalid,
        [](json& r) { r["model"]["vocab"]["a b"] = 700; }},
       {"token \"\" (id 700) is not written in the byte-level alphabet", invalid,
@@ -285,6 +297,18 @@ TEST(Tokenizer, WhatIsNotJsonIsRefused) {
       EXPECT_EQ(error.code(), ErrorCode::kInvalidModel);
       EXPECT_THAT(error.what(), HasSubstr("t.json: not JSON: "));
     }
+  }
+}
+
+TEST(Tokenizer, TokensThatStandTwiceAreNamed) {
+  std::string text = golden_json();
+  text.replace(text.find("\"vocab\": {") + 10, 0, "\"a\": 700,");
+  try {
+    Tokenizer::parse(text, "t.json");
+    FAIL() << "the file should be refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidModel);
+    EXPECT_STREQ(error.what(), "t.json: token \"a\" stands in the vocabulary twice");
   }
 }
 
