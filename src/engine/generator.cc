@@ -4,7 +4,6 @@
 #include <deque>
 #include <list>
 #include <mutex>
-#include <ranges>
 #include <utility>
 
 #include "engine/kv_page_pool.h"
@@ -16,7 +15,7 @@ namespace stapes {
 namespace {
 
 constexpr int64_t kPageTokens = 16;
-// Rows of one sequence in one step: bounds the activations' memory while long prompts are read.
+// Rows of all sequences in one step: bounds the activations' memory while long prompts are read.
 constexpr int64_t kStepRows = 512;
 constexpr size_t kLiveSequences = 32;
 
@@ -34,33 +33,33 @@ Tensor copy_of(const Tensor& tensor) {
   return copy;
 }
 
-// One forward pass over the next rows of all sequences; logits of those whose tokens are all read,
-// in their order.
+// One forward pass over the next rows of as many sequences as have a place in it, from the first
+// on; logits of those whose tokens are all read then, in their order.
 struct StepResult {
-  std::vector<DecoderStep> steps;
-  Tensor logits;  // [steps that asked for logits, V]
+  std::vector<DecoderStep> steps;  // of the first sequences
+  Tensor logits;                   // [steps that asked for logits, V]
 };
 
-template <typename Sequences>
-StepResult forward(const LoadedModel& model, Sequences& sequences) {
+StepResult forward(const LoadedModel& model, std::span<Sequence* const> sequences) {
   StepResult result;
   std::vector<int64_t> ids;
-  for (Sequence& sequence : sequences) {
-    result.steps.push_back(sequence.next_step(kStepRows));
-    const auto step_ids = sequence.step_ids(result.steps.back());
+  int64_t places = kStepRows;
+  for (Sequence* sequence : sequences) {
+    if (places == 0) break;
+    result.steps.push_back(sequence->next_step(places));
+    places -= result.steps.back().rows;
+    const auto step_ids = sequence->step_ids(result.steps.back());
     ids.insert(ids.end(), step_ids.begin(), step_ids.end());
   }
   const Decoder& decoder = model.model.decoder();
   Tensor x = decoder.embed(ids);
   int64_t first_row = 0;
-  auto step = result.steps.begin();
-  for (Sequence& sequence : sequences) {
-    sequence.place_audio(*step, x, first_row);
-    first_row += step++->rows;
+  for (size_t i = 0; i < result.steps.size(); ++i) {
+    sequences[i]->place_audio(result.steps[i], x, first_row);
+    first_row += result.steps[i].rows;
   }
   result.logits = decoder.forward(x, result.steps);
-  step = result.steps.begin();
-  for (Sequence& sequence : sequences) sequence.step_done(*step++);
+  for (size_t i = 0; i < result.steps.size(); ++i) sequences[i]->step_done(result.steps[i]);
   return result;
 }
 
@@ -106,15 +105,17 @@ class Batch {
   }
 
   void step() {
-    auto sequences = live_ | std::views::transform(&Live::sequence);
+    std::vector<Sequence*> sequences;
+    for (Live& live : live_) sequences.push_back(&live.sequence);
     const StepResult result = forward(model_, sequences);
     int64_t row = 0;
-    auto step = result.steps.begin();
-    for (Live& live : live_) {
-      if (step++->logits != LogitRows::kLast) continue;
+    auto live = live_.begin();
+    for (const DecoderStep& step : result.steps) {
+      Live& stepped = *live++;
+      if (step.logits != LogitRows::kLast) continue;
       DeltaSink sink;
-      if (sink_) sink = [&](const Delta& delta) { return sink_(live.request, delta); };
-      live.sequence.choose(result.logits.row(row++), sink);
+      if (sink_) sink = [&](const Delta& delta) { return sink_(stepped.request, delta); };
+      stepped.sequence.choose(result.logits.row(row++), sink);
     }
   }
 
@@ -191,10 +192,10 @@ Trace Generator::trace(const Request& request) const {
     audio_rows.push_back(copy_of(clip.adaptor));
     trace.clips.push_back(std::move(clip));
   }
-  std::list<Sequence> one;
-  one.emplace_back(model, std::move(prepared), std::move(audio_rows), impl_->pool, Clock::now());
+  Sequence sequence(model, std::move(prepared), std::move(audio_rows), impl_->pool, Clock::now());
+  Sequence* const one = &sequence;
   while (trace.logits.empty()) {
-    const StepResult result = forward(model, one);
+    const StepResult result = forward(model, {&one, 1});
     if (result.steps.front().logits != LogitRows::kLast) continue;
     const auto logits = result.logits.row(0);
     trace.logits.assign(logits.begin(), logits.end());

@@ -121,6 +121,23 @@ TEST_F(GeneratorTest, RequestsWaitWhereTheMemoryIsFull) {
   }
 }
 
+// More sequences than live together, and more rows to read than one step takes.
+TEST_F(GeneratorTest, ManyRequestsShareTheSteps) {
+  std::vector<Request> requests;
+  for (uint64_t i = 0; i < 40; ++i) {
+    requests.push_back(sound_request("Which digits are spoken?", 1.0, i % 3));
+    requests.back().sampling.temperature = 1;
+    requests.back().sampling.seed = i;
+    requests.back().sampling.max_tokens = 1 + static_cast<int>(i % 5);
+  }
+  const std::vector<Generation> together = generator_->generate_batch(requests);
+  EXPECT_GT(together.front().prompt_ids.size() * 32, 512U);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    SCOPED_TRACE(i);
+    expect_same(together[i], alone(requests[i]));
+  }
+}
+
 TEST_F(GeneratorTest, NoRequestsNoAnswers) {
   EXPECT_TRUE(generator_->generate_batch({}).empty());
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -111,6 +113,22 @@ TEST_F(WorldEvalTest, WithoutRecordingsOnlyMusicIsAsked) {
     EXPECT_FALSE(world::is_speech_task(score.task));
   options.tasks = {world::Task::kSum};
   EXPECT_THAT(refusal(options), HasSubstr("the task sum needs recordings"));
+}
+
+TEST_F(WorldEvalTest, SpeechTasksAskAboutRecordings) {
+  const char* named = std::getenv("STAPES_SHARED_AUDIO");
+  const std::filesystem::path folder =
+      named != nullptr ? named : STAPES_SOURCE_DIR "/../shared/audio";
+  world::WorldOptions world_options;
+  world_options.digits_folder = folder / "spoken-digits";
+  if (!std::filesystem::is_directory(world_options.digits_folder))
+    GTEST_SKIP() << "SKIPPED: no recordings at " << world_options.digits_folder
+                 << "; set STAPES_SHARED_AUDIO";
+  WorldEvalOptions options = few();
+  options.tasks = {};
+  options.examples_per_task = 1;
+  options.max_tokens = 2;
+  EXPECT_EQ(evaluate_world(*generator_, world::World(world_options), options).tasks.size(), 9U);
 }
 
 TEST_F(WorldEvalTest, SenselessNumbersAreRefused) {
