@@ -6,9 +6,9 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <regex>
 #include <span>
 #include <thread>
+#include <tuple>
 
 #include "audio/audio_file.h"
 #include "base/fail.h"
@@ -24,20 +24,28 @@ struct NamedFile {
   int take;
 };
 
+// DIGIT_SPEAKER_TAKE.wav; nothing for other names.
+std::optional<NamedFile> parse_name(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  const auto first = name.find('_'), last = name.rfind('_');
+  if (path.extension() != ".wav" || first != 1 || last <= first + 1) return std::nullopt;
+  const auto take = name.substr(last + 1, name.size() - last - 5);
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (!is_digit(name[0]) || take.empty() || take.size() > 6 || !std::ranges::all_of(take, is_digit))
+    return std::nullopt;
+  return NamedFile{path, name[0] - '0', name.substr(2, last - 2), std::stoi(take)};
+}
+
 std::vector<NamedFile> find_files(const std::filesystem::path& folder) {
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error))
     fail(ErrorCode::kNotFound, "expected a folder of spoken digits at \"{}\", found {}",
          folder.string(), std::filesystem::exists(folder, error) ? "a file" : "nothing");
-  static const std::regex kName("([0-9])_([^_]+)_([0-9]{1,6})\\.wav");
   std::vector<NamedFile> files;
   std::filesystem::directory_iterator entries(folder, error);
   if (error) fail(ErrorCode::kIo, "cannot list \"{}\": {}", folder.string(), error.message());
   for (const auto& entry : entries) {
-    std::smatch match;
-    const std::string file_name = entry.path().filename().string();
-    if (std::regex_match(file_name, match, kName))
-      files.push_back({entry.path(), std::stoi(match[1]), match[2], std::stoi(match[3])});
+    if (auto file = parse_name(entry.path())) files.push_back(std::move(*file));
   }
   if (files.empty())
     fail(ErrorCode::kInvalidData,
