@@ -1,6 +1,7 @@
 #include "cli/answer_printer.h"
 
 #include <cstdio>
+#include <string>
 
 #include "cli/output.h"
 
@@ -9,6 +10,24 @@ namespace {
 
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kPlain = "\x1b[0m";
+
+bool is_control(unsigned char byte) {
+  return (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f;
+}
+
+// What a model writes is not to be obeyed by a terminal: C0 and C1 controls (the latter are
+// U+0080..U+009F, in UTF-8 C2 80..C2 9F) become spaces.
+std::string without_controls(std::string_view text) {
+  std::string shown(text);
+  for (size_t i = 0; i < shown.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(shown[i]);
+    const bool c1 =
+        byte == 0xc2 && i + 1 < shown.size() && static_cast<unsigned char>(shown[i + 1]) < 0xa0;
+    if (c1) shown[i + 1] = ' ';
+    if (c1 || is_control(byte)) shown[i] = ' ';
+  }
+  return shown;
+}
 
 void write_stderr(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
@@ -28,7 +47,7 @@ void AnswerPrinter::print(const Delta& delta) {
     if (terminal_) {
       if (!thinking_) write_stdout(kDim);
       thinking_ = true;
-      write_stdout(delta.text);
+      write_stdout(without_controls(delta.text));
     } else {
       thinking_ = true;
       write_stderr(delta.text);
@@ -37,7 +56,7 @@ void AnswerPrinter::print(const Delta& delta) {
   }
   if (thinking_) end_thinking();
   answering_ = true;
-  write_stdout(delta.text);
+  write_stdout(terminal_ ? without_controls(delta.text) : delta.text);
 }
 
 void AnswerPrinter::finish() {

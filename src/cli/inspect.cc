@@ -148,6 +148,10 @@ std::string table_row(const std::string& group, const GroupFacts& facts) {
 }
 
 std::string config_text(const ModelConfig& config) {
+  const std::string ends =
+      config.eos_token_ids.empty()
+          ? ""
+          : fmt::format("ends at   token {}\n", fmt::join(config.eos_token_ids, ", "));
   const EncoderConfig& encoder = config.encoder;
   const AdaptorConfig& adaptor = config.adaptor;
   const DecoderConfig& decoder = config.decoder;
@@ -156,12 +160,11 @@ std::string config_text(const ModelConfig& config) {
       "adaptor   kernel {}, stride {}, width {}\n"
       "decoder   {} layers, width {}, feed-forward {}, {} heads, {} key/value heads,\n"
       "          vocabulary {}, {} positions, RoPE base {}, RMSNorm eps {}\n"
-      "ends at   token {}\n",
+      "{}",
       encoder.layers, encoder.width, encoder.heads, encoder.mel_bands, encoder.max_positions,
       adaptor.kernel, adaptor.stride, adaptor.hidden_width, decoder.layers, decoder.width,
       decoder.feed_forward, decoder.heads, decoder.kv_heads, decoder.vocabulary,
-      decoder.max_positions, decoder.rope_theta, decoder.rms_norm_eps,
-      fmt::join(config.eos_token_ids, ", "));
+      decoder.max_positions, decoder.rope_theta, decoder.rms_norm_eps, ends);
 }
 
 std::string to_text(const ModelFacts& facts) {

@@ -45,7 +45,7 @@ void EngineFlags::add_to(CLI::App& app) {
                                                   {"vllm", AudioRule::kVllm}};
   app.add_option("--threads", options_.threads, "Threads to compute with; 0: all cores")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber.description(""));
   app.add_option("--audio-rule", options_.audio_rule,
                  "How many tokens a clip takes: hf (as trained) or vllm (the official server)")
       ->type_name("RULE")
@@ -53,7 +53,7 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--max-context", options_.max_context_tokens,
                  "Longest prompt and answer together, in tokens; 0: what the model allows")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber.description(""));
 }
 
 void SamplingFlags::add_to(CLI::App& app) {

@@ -14,7 +14,7 @@ struct Sound {
   std::string file;
   double seconds = 0;
   size_t first_clip = 0;  // into the request's clips
-  size_t clips = 0;       // pieces of at most 25 s
+  size_t clips = 0;       // pieces of 25 s, the last one shorter or at most 0.1 s longer
 };
 
 // Decodes `file` ("-": standard input), appends its pieces to `clips`, and says on stderr where

@@ -33,6 +33,10 @@ has out '"chunks":3'
 succeeds "${ask[@]}" --json 50-seconds.wav "$sample" "$question"
 has err "heard in 2 pieces"
 has out '"chunks":2' '"chunks":1'
+# A rest too short to be heard alone (0.01 s) is heard with the piece before it.
+{ wav_header 1 1 16000 16 800320; head -c 800320 /dev/zero; } >25.01-seconds.wav
+succeeds "${ask[@]}" --json 25.01-seconds.wav "$question"
+has out '"chunks":1'
 
 # An empty thought; a seed; a limit that is said.
 succeeds "$STAPES" ask --model "$MODEL" --max-tokens 8 --think 0 --json "$sample" "$question"
@@ -67,6 +71,7 @@ status=0
 ((status == 74)) || failed "status $status with a full standard output"
 
 # Ctrl-C ends an answer with 130 and a whole line.
+rm out err
 set -m  # gives the program a process group of its own, where Ctrl-C is not ignored
 "$STAPES" ask --model "$ENDLESS_MODEL" --temperature 0 --max-tokens 60000 "$sample" "$question" >out 2>err &
 pid=$!

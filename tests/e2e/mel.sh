@@ -8,7 +8,7 @@ has out "mel.png: 1." "frames of 128 bands"
 succeeds "$STAPES" mel "$sample" --png small.png --bands 40
 has out "frames of 40 bands"
 
-fails 65 "seconds" "$STAPES" mel "$(silent_wav long.wav 301; echo long.wav)" --png long.png
+fails 65 "at most 300 s" "$STAPES" mel "$(silent_wav long.wav 301; echo long.wav)" --png long.png
 fails 74 "no-such-folder/mel.png" "$STAPES" mel "$sample" --png no-such-folder/mel.png
 status=0
 "$STAPES" mel "$sample" --png mel.png >/dev/full 2>err || status=$?
