@@ -221,7 +221,7 @@ TEST_F(DecoderTest, ASequenceLongerThanThePositionsIsAPlainError) {
 }
 
 TEST_F(DecoderTest, TooFewPagesAreOurOwnBug) {
-  const LoadedModel loaded(folder_->path(), OpsLevel::kGeneric);
+  const LoadedModel loaded(folder_->path(), OpsLevel::kGeneric, 1);
   const SequencePages pages(layout(), 16);
   const std::vector<int64_t> ids = random_ids(17, 12);
   const DecoderStep step{.kv = pages.view(), .rows = 17};
