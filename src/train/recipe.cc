@@ -1,7 +1,7 @@
 #include "train/recipe.h"
 
-#include <set>
 #include <toml++/toml.h>
+#include <set>
 
 #include "base/fail.h"
 #include "base/file.h"
@@ -9,7 +9,8 @@
 namespace stapes::train {
 namespace {
 
-// Reads the keys of one table and remembers which were asked for, so that a misspelt key is an error.
+// Reads the keys of one table and remembers which were asked for, so that a misspelt key is an
+// error.
 class TableReader {
  public:
   TableReader(const toml::table& table, std::string name, const std::string& where)
@@ -26,7 +27,9 @@ class TableReader {
       value = required<double>(*node, key, "a number");
     } else if constexpr (std::is_integral_v<T>) {
       const auto number = required<int64_t>(*node, key, "a whole number");
-      if (number < 0) fail(ErrorCode::kInvalidData, "{}: {} is {}, expected 0 or more", where_, path(key), number);
+      if (number < 0)
+        fail(ErrorCode::kInvalidData, "{}: {} is {}, expected 0 or more", where_, path(key),
+             number);
       value = static_cast<T>(number);
     } else {
       value = required<std::string>(*node, key, "a string");
@@ -51,8 +54,8 @@ class TableReader {
   T required(const toml::node& node, const char* key, const char* expected) const {
     const auto value = node.value<T>();
     if (!value)
-      fail(ErrorCode::kInvalidData, "{}:{}: {} must be {}", where_, node.source().begin.line, path(key),
-           expected);
+      fail(ErrorCode::kInvalidData, "{}:{}: {} must be {}", where_, node.source().begin.line,
+           path(key), expected);
     return *value;
   }
   std::string path(const std::string& key) const { return name_.empty() ? key : name_ + "." + key; }
@@ -104,7 +107,8 @@ void read_data(TableReader table, DataRecipe& data, const std::string& where) {
   table.read("question_first_share", data.question_first_share);
   table.read("paraphrase_share", data.paraphrase_share);
   table.read("mask_spectrogram", data.mask_spectrogram);
-  if (const toml::node* node = table.child("curriculum")) read_curriculum(*node, data.curriculum, where);
+  if (const toml::node* node = table.child("curriculum"))
+    read_curriculum(*node, data.curriculum, where);
   table.reject_unknown();
   data.jsonl = jsonl;
   data.digits_folder = digits;
@@ -183,7 +187,8 @@ Recipe parse_recipe(const std::string& text, const std::string& where) {
   };
   section("model", [&](TableReader table) { read_model(std::move(table), recipe.model); });
   section("data", [&](TableReader table) { read_data(std::move(table), recipe.data, where); });
-  section("optimizer", [&](TableReader table) { read_optimizer(std::move(table), recipe.optimizer); });
+  section("optimizer",
+          [&](TableReader table) { read_optimizer(std::move(table), recipe.optimizer); });
   section("logging", [&](TableReader table) { read_logging(std::move(table), recipe.logging); });
   top.reject_unknown();
   recipe.run_folder = run_folder.empty() ? std::filesystem::path("runs") / recipe.name

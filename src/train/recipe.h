@@ -27,11 +27,12 @@ struct DataRecipe {
   std::filesystem::path jsonl;          // `messages` + `audios`; empty: the sound world
   std::filesystem::path digits_folder;  // the world's recordings
   int questions_per_clip = 3;
-  double melody_share = 0.35;           // of the world's clips
-  double thinking_share = 0.75;         // of the replies; the others answer directly
-  double question_first_share = 0.1;    // of the clips: the question stands before the sound
+  double melody_share = 0.35;         // of the world's clips
+  double thinking_share = 0.75;       // of the replies; the others answer directly
+  double question_first_share = 0.1;  // of the clips: the question stands before the sound
   double paraphrase_share = 0.4;
-  bool mask_spectrogram = true;         // SpecAugment: random bands and times of the mel set to the clip's floor
+  bool mask_spectrogram =
+      true;  // SpecAugment: random bands and times of the mel set to the clip's floor
   std::vector<CurriculumStage> curriculum;
 };
 
@@ -44,11 +45,11 @@ struct OptimizerRecipe {
   double final_learning_rate_ratio = 0.02;  // cosine from 1 to this
   double weight_decay = 0.01;               // of matrices only
   double beta1 = 0.9, beta2 = 0.98;
-  double gradient_clip = 1.0;               // global norm
-  double helper_weight = 0.5;               // of the encoder's frame loss
-  std::string dtype = "f32";                // or "bf16": matrix products in bf16, weights and sums in f32
+  double gradient_clip = 1.0;  // global norm
+  double helper_weight = 0.5;  // of the encoder's frame loss
+  std::string dtype = "f32";   // or "bf16": matrix products in bf16, weights and sums in f32
   uint64_t seed = 1;
-  int threads = 1;                          // of libtorch
+  int threads = 1;  // of libtorch
   int data_threads = 1;
 };
 

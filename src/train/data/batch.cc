@@ -42,6 +42,8 @@ void place_frames(Batch& batch, const FrameTargets& frames, int64_t clip) {
   copy(frames.sound, batch.frame_sound);
   copy(frames.ordinal, batch.frame_ordinal);
   copy(frames.speaker, batch.frame_speaker);
+  copy(frames.voice, batch.frame_voice);
+  copy(frames.level, batch.frame_level);
 }
 
 }  // namespace
@@ -67,6 +69,8 @@ Batch make_batch(const std::vector<TrainingExample>& examples, int64_t mel_bands
   batch.frame_sound.assign(frames, kIgnore);
   batch.frame_ordinal.assign(frames, kIgnore);
   batch.frame_speaker.assign(frames, kIgnore);
+  batch.frame_voice.assign(frames, kIgnore);
+  batch.frame_level.assign(frames, kIgnore);
 
   int64_t clip = 0;
   for (int64_t b = 0; b < batch.examples; ++b) {

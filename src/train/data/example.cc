@@ -76,7 +76,8 @@ TrainingExample make_example(const Tokenizer& tokenizer, std::vector<MelSpectrog
   }
   for (size_t i = 0; i < all.size(); ++i) {
     for (size_t row = 0; row < shared; ++row)
-      STAPES_CHECK(all[i].prompt.ids[row] == example.ids[row], "question {} has other shared rows", i);
+      STAPES_CHECK(all[i].prompt.ids[row] == example.ids[row], "question {} has other shared rows",
+                   i);
     append_segment(example, all[i], shared, all.size() > 1 ? static_cast<int32_t>(i) + 1 : 0);
   }
   return example;

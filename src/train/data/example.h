@@ -13,31 +13,38 @@ namespace stapes::train {
 inline constexpr int32_t kIgnore = -1;  // a label that is not in the loss
 
 // What is heard at a time, for the encoder's helper loss: one entry per encoder frame (40 ms).
-// Class 0 means "nothing sounds here" in each of the three; empty where the truth is not known.
+// Class 0 means "nothing sounds here" in each of them; empty where the truth is not known.
 struct FrameTargets {
   std::vector<int32_t> sound;    // 1 + digit (1-10), or 11 + step of the pentatonic scale (11-21)
   std::vector<int32_t> ordinal;  // 1 for the first event of the clip, 2 for the second, ...
   std::vector<int32_t> speaker;  // 1 + place in the sorted list of speakers
+  std::vector<int32_t> voice;    // 1: the voice of the first event, 2: another one
+  std::vector<int32_t> level;    // 1: within 3 dB of the clip's loudest event, 2: within 6 dB, ...
 };
-inline constexpr int kSoundClasses = 22;
+inline constexpr int kSoundClasses = 22;  // nothing, 10 digits, 11 pitches
 inline constexpr int kOrdinalClasses = 9;
 inline constexpr int kSpeakerClasses = 8;
-inline constexpr int kFrameClasses = kSoundClasses + kOrdinalClasses + kSpeakerClasses;
+inline constexpr int kVoiceClasses = 3;
+inline constexpr int kLevelClasses = 7;
+inline constexpr int kFrameClasses =
+    kSoundClasses + kOrdinalClasses + kSpeakerClasses + kVoiceClasses + kLevelClasses;
 
 // Rows are tokens; `<audio_patch>` rows inside a span are replaced by the adaptor's output.
-// Several questions about one clip share its rows: the shared rows are segment 0, each question and its
-// reply is a segment of its own that sees segment 0 and itself, and positions count as if it were alone.
+// Several questions about one clip share its rows: the shared rows are segment 0, each question and
+// its reply is a segment of its own that sees segment 0 and itself, and positions count as if it
+// were alone.
 struct TrainingExample {
   std::vector<MelSpectrogram> mels;  // one per span
   std::vector<AudioSpan> audio_spans;
-  std::vector<TokenId> ids;          // [T]
-  std::vector<int32_t> positions;    // [T]
-  std::vector<int32_t> segments;     // [T]
-  std::vector<int32_t> labels;       // [T] the next token of the same segment, or kIgnore
-  FrameTargets frames;               // of the first clip
+  std::vector<TokenId> ids;        // [T]
+  std::vector<int32_t> positions;  // [T]
+  std::vector<int32_t> segments;   // [T]
+  std::vector<int32_t> labels;     // [T] the next token of the same segment, or kIgnore
+  FrameTargets frames;             // of the first clip
 };
 
-// A reply to train on: what the prompt ends with, and the text that the model has to write after it.
+// A reply to train on: what the prompt ends with, and the text that the model has to write after
+// it.
 struct Reply {
   std::string assistant_prefix;  // "<think>\n" or "<think>\n\n</think>\n"
   std::string text;              // "THINKING\n</think>\nANSWER" or "ANSWER"

@@ -72,12 +72,13 @@ Sample parse_line(const std::string& line, const fs::path& folder, const Place& 
     for (const auto& message : row.at("messages")) {
       const auto& content = message.at("content");
       const std::string role = message.at("role").get<std::string>();
-      sample.messages.push_back(
-          {role, content.is_array() ? parts_of(content, sample, audio_tags, folder, place)
-                                    : parts_of(content.get<std::string>(), audio_tags)});
+      sample.messages.push_back({role, content.is_array()
+                                           ? parts_of(content, sample, audio_tags, folder, place)
+                                           : parts_of(content.get<std::string>(), audio_tags)});
     }
     if (row.contains("audios"))
-      for (const auto& path : row.at("audios")) sample.audios.push_back(folder / path.get<std::string>());
+      for (const auto& path : row.at("audios"))
+        sample.audios.push_back(folder / path.get<std::string>());
   } catch (const json::exception& error) {
     place.reject("expected an object with `messages` and `audios`: {}", error.what());
   }
@@ -91,7 +92,8 @@ Sample parse_line(const std::string& line, const fs::path& folder, const Place& 
   return sample;
 }
 
-// "<think>\nTHINKING\n</think>\nANSWER" as the release writes it; a reply without a thought gets the empty one.
+// "<think>\nTHINKING\n</think>\nANSWER" as the release writes it; a reply without a thought gets
+// the empty one.
 Reply reply_of(const std::string& text) {
   constexpr std::string_view kOpen = "<think>\n", kEmpty = "<think>\n\n</think>\n";
   if (text.starts_with(kEmpty)) return reply_without_thinking(text.substr(kEmpty.size()));
@@ -126,9 +128,11 @@ class JsonlSource : public ExampleSource {
 
   TrainingExample get(Phase phase, uint64_t index, int64_t /*step*/) const override {
     const auto& samples = phase == Phase::kTraining ? train_ : test_;
-    const Sample& sample = samples[phase == Phase::kTraining ? shuffled(index) : index % samples.size()];
+    const Sample& sample =
+        samples[phase == Phase::kTraining ? shuffled(index) : index % samples.size()];
     std::vector<MelSpectrogram> mels;
-    for (const auto& path : sample.audios) mels.push_back(mel_.compute(load_audio_file(path).samples));
+    for (const auto& path : sample.audios)
+      mels.push_back(mel_.compute(load_audio_file(path).samples));
     Question question;
     question.messages.assign(sample.messages.begin(), sample.messages.end() - 1);
     question.reply = reply_of(sample.messages.back().parts[0].text);
@@ -149,15 +153,16 @@ class JsonlSource : public ExampleSource {
       try {
         const AudioClip clip = load_audio_file(path);
         if (clip.seconds() > 29.98)
-          place.reject("{} is {:.1f} s long; one clip may have 29.98 s", path.string(), clip.seconds());
+          place.reject("{} is {:.1f} s long; one clip may have 29.98 s", path.string(),
+                       clip.seconds());
       } catch (const Error& error) {
         place.reject("{}", error.what());
       }
     }
   }
 
-  // A fresh permutation for each pass, without keeping one in memory: samples sorted by a keyed hash would
-  // cost a sort per pass, so a pass walks i -> (a * i + b) mod n with a coprime to n.
+  // A fresh permutation for each pass, without keeping one in memory: samples sorted by a keyed
+  // hash would cost a sort per pass, so a pass walks i -> (a * i + b) mod n with a coprime to n.
   size_t shuffled(uint64_t index) const {
     const uint64_t n = train_.size();
     const uint64_t pass = index / n;

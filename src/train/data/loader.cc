@@ -80,7 +80,8 @@ std::vector<Batch> BatchLoader::make_group(uint64_t group) const {
   std::iota(order.begin(), order.end(), size_t{0});
   Rng rng(seed_, 0x6f72646572 /* "order" */, group);
   for (size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i) - 1))]);
+    std::swap(order[i - 1],
+              order[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i) - 1))]);
 
   std::vector<Batch> batches;
   for (const size_t place : order) {

@@ -12,8 +12,9 @@
 
 namespace stapes::train {
 
-// Groups of `kStepsPerGroup` steps are made together and sorted by length, so that the clips of a batch need
-// little padding; the order of the batches inside a group is shuffled. A batch is a pure function of its step.
+// Groups of `kStepsPerGroup` steps are made together and sorted by length, so that the clips of a
+// batch need little padding; the order of the batches inside a group is shuffled. A batch is a pure
+// function of its step.
 class BatchLoader {
  public:
   static constexpr int64_t kStepsPerGroup = 8;

@@ -1,5 +1,6 @@
-// Where training examples come from. get() is a pure function of the index: data order is only a matter of
-// which indices are asked for, so a resumed run sees exactly what the interrupted one would have seen.
+// Where training examples come from. get() is a pure function of the index: data order is only a
+// matter of which indices are asked for, so a resumed run sees exactly what the interrupted one
+// would have seen.
 #pragma once
 
 #include <memory>
@@ -23,9 +24,9 @@ class ExampleSource {
 // Clips made on the fly by the sound world.
 std::unique_ptr<ExampleSource> world_source(const DataRecipe& recipe, uint64_t seed,
                                             const Tokenizer& tokenizer, int64_t mel_bands);
-// JSON lines with `messages` and `audios` (one <audio> tag per file; paths relative to the JSONL file).
-// Every tenth line is kept for evaluation where there are at least 20. Validates every line and file
-// first; throws kInvalidData naming the line and what is wrong with it.
+// JSON lines with `messages` and `audios` (one <audio> tag per file; paths relative to the JSONL
+// file). Every tenth line is kept for evaluation where there are at least 20. Validates every line
+// and file first; throws kInvalidData naming the line and what is wrong with it.
 std::unique_ptr<ExampleSource> jsonl_source(const std::filesystem::path& path, uint64_t seed,
                                             const Tokenizer& tokenizer, int64_t mel_bands);
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include "base/rng.h"
 #include "spec/audio_tokens.h"
 #include "train/data/source.h"
+#include "world/notes.h"
 #include "world/world.h"
 
 namespace stapes::train {
@@ -13,23 +13,28 @@ namespace {
 using world::Split;
 using world::Task;
 
-// C4 ... C6 of the C major pentatonic: the world's melodies use no other pitch.
-constexpr std::array<int, 11> kScale = {60, 62, 64, 67, 69, 72, 74, 76, 79, 81, 84};
-constexpr std::array<const char*, 6> kSpeakers = {"george", "jackson", "lucas",
-                                                  "nicolas", "theo", "yweweler"};
+constexpr std::array<const char*, 6> kSpeakers = {"george",  "jackson", "lucas",
+                                                  "nicolas", "theo",    "yweweler"};
 
 // Streams of random numbers that must not meet.
 enum Stream : uint64_t { kKind = 1, kQuestions = 2, kMask = 3 };
 
 int32_t sound_class(const world::Event& event) {
   if (event.digit >= 0) return 1 + event.digit;
-  const auto step = std::find(kScale.begin(), kScale.end(), event.midi_note);
-  return step == kScale.end() ? 0 : 11 + static_cast<int32_t>(step - kScale.begin());
+  return 11 + static_cast<int32_t>(world::pitch_index(event.midi_note));
 }
 
 int32_t speaker_class(const world::Event& event) {
   const auto speaker = std::find(kSpeakers.begin(), kSpeakers.end(), event.speaker);
   return speaker == kSpeakers.end() ? 0 : 1 + static_cast<int32_t>(speaker - kSpeakers.begin());
+}
+
+int32_t level_class(const world::Event& event, const world::Truth& truth) {
+  constexpr double kStepDb = 3;
+  double loudest_db = event.level_db;
+  for (const auto& other : truth.events) loudest_db = std::max(loudest_db, other.level_db);
+  const auto steps = static_cast<int32_t>((loudest_db - event.level_db) / kStepDb);
+  return 1 + std::min(steps, kLevelClasses - 2);
 }
 
 FrameTargets frame_targets(const world::Truth& truth, int64_t mel_frames) {
@@ -39,6 +44,8 @@ FrameTargets frame_targets(const world::Truth& truth, int64_t mel_frames) {
   targets.sound.assign(frames, 0);
   targets.ordinal.assign(frames, 0);
   targets.speaker.assign(frames, 0);
+  targets.voice.assign(frames, 0);
+  targets.level.assign(frames, 0);
   for (size_t e = 0; e < truth.events.size(); ++e) {
     const auto& event = truth.events[e];
     for (size_t frame = 0; frame < frames; ++frame) {
@@ -47,12 +54,15 @@ FrameTargets frame_targets(const world::Truth& truth, int64_t mel_frames) {
       targets.sound[frame] = sound_class(event);
       targets.ordinal[frame] = std::min(static_cast<int32_t>(e) + 1, kOrdinalClasses - 1);
       targets.speaker[frame] = speaker_class(event);
+      if (event.digit >= 0) targets.voice[frame] = event.speaker == truth.events[0].speaker ? 1 : 2;
+      targets.level[frame] = level_class(event, truth);
     }
   }
   return targets;
 }
 
-// SpecAugment (Park et al. 2019): up to two bands and two stretches of time become the clip's quietest value.
+// SpecAugment (Park et al. 2019): up to two bands and two stretches of time become the clip's
+// quietest value.
 void mask_spectrogram(MelSpectrogram& mel, Rng& rng) {
   if (mel.values.empty()) return;
   const float floor = *std::min_element(mel.values.begin(), mel.values.end());
@@ -88,12 +98,14 @@ std::vector<Task> tasks_about(const world::Truth& truth) {
 
 void shuffle(std::vector<Task>& tasks, Rng& rng) {
   for (size_t i = tasks.size(); i > 1; --i)
-    std::swap(tasks[i - 1], tasks[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i) - 1))]);
+    std::swap(tasks[i - 1],
+              tasks[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i) - 1))]);
 }
 
 class WorldSource : public ExampleSource {
  public:
-  WorldSource(const DataRecipe& recipe, uint64_t seed, const Tokenizer& tokenizer, int64_t mel_bands)
+  WorldSource(const DataRecipe& recipe, uint64_t seed, const Tokenizer& tokenizer,
+              int64_t mel_bands)
       : recipe_(recipe), seed_(seed), tokenizer_(tokenizer), mel_(mel_bands) {
     stages_ = recipe.curriculum.empty() ? std::vector<CurriculumStage>{{}} : recipe.curriculum;
     for (const auto& stage : stages_) {
@@ -112,8 +124,8 @@ class WorldSource : public ExampleSource {
     const auto& sounds = phase == Phase::kTraining ? world_at(step) : worlds_.back();
     Rng kind(seed, kKind, index);
     const bool melody = !sounds.has_speech() || kind.chance(recipe_.melody_share);
-    const world::Clip clip = melody ? sounds.melody_clip(split, seed, index)
-                                    : sounds.speech_clip(split, seed, index);
+    const world::Clip clip =
+        melody ? sounds.melody_clip(split, seed, index) : sounds.speech_clip(split, seed, index);
 
     MelSpectrogram mel = mel_.compute(clip.audio.samples);
     FrameTargets frames = frame_targets(clip.truth, mel.frames);
@@ -123,7 +135,8 @@ class WorldSource : public ExampleSource {
     }
     std::vector<MelSpectrogram> mels;
     mels.push_back(std::move(mel));
-    TrainingExample example = make_example(tokenizer_, std::move(mels), questions(clip.truth, seed, index));
+    TrainingExample example =
+        make_example(tokenizer_, std::move(mels), questions(clip.truth, seed, index));
     example.frames = std::move(frames);
     return example;
   }

@@ -8,15 +8,15 @@ using torch::Tensor;
 namespace F = torch::nn::functional;
 
 // Convolution over time as one matrix product: channels-last input [C, S, in], weight [out, in, 3].
-// (libtorch's conv1d wants channels first; staying channels-last keeps every tensor contiguous in the
-// layout in which it is used, which Debian's oneDNN needs for a right gradient of gelu.)
+// (libtorch's conv1d wants channels first; staying channels-last keeps every tensor contiguous in
+// the layout in which it is used, which Debian's oneDNN needs for a right gradient of gelu.)
 Tensor conv3(const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t stride) {
   const Tensor padded = F::pad(x, F::PadFuncOptions({0, 0, 1, 1}));
   const int64_t out_frames = (x.size(1) - 1) / stride + 1;
   std::vector<Tensor> taps;
   for (int64_t k = 0; k < 3; ++k)
     taps.push_back(padded.slice(1, k, k + (out_frames - 1) * stride + 1, stride));
-  const Tensor columns = torch::cat(taps, 2);                                  // [C, S', 3 * in]
+  const Tensor columns = torch::cat(taps, 2);                                     // [C, S', 3 * in]
   const Tensor matrix = weight.permute({0, 2, 1}).reshape({weight.size(0), -1});  // [out, 3 * in]
   return F::linear(columns, matrix, bias);
 }
@@ -80,7 +80,8 @@ Tensor encode_audio(const Parameters& p, const ModelConfig& config, const Padded
   const Tensor hidden_keys = index.unsqueeze(0) >= valid_keys.unsqueeze(1);
   const Tensor key_bias = hidden_keys.to(torch::kFloat32).mul(-1e10).view({-1, 1, 1, x.size(1)});
   for (int64_t layer = 0; layer < config.encoder.layers; ++layer)
-    x = encoder_block(p, "encoder.blocks." + std::to_string(layer), x, config.encoder.heads, key_bias);
+    x = encoder_block(p, "encoder.blocks." + std::to_string(layer), x, config.encoder.heads,
+                      key_bias);
 
   const int64_t pooled = x.size(1) / 2;  // pool first, then norm
   x = x.slice(1, 0, 2 * pooled).reshape({x.size(0), pooled, 2, x.size(2)}).mean(2);

@@ -18,7 +18,8 @@ struct Rotation {
 Rotation rotation(const Tensor& positions, int64_t head_width, double theta) {
   const Tensor exponent = torch::arange(0, head_width, 2, torch::kFloat32) / head_width;
   const Tensor inverse = torch::pow(theta, -exponent).to(positions.device());
-  const Tensor half = positions.to(torch::kFloat32).unsqueeze(2) * inverse;  // [B, T, head width / 2]
+  const Tensor half =
+      positions.to(torch::kFloat32).unsqueeze(2) * inverse;  // [B, T, head width / 2]
   const Tensor angle = torch::cat({half, half}, 2).unsqueeze(1);
   return {angle.cos(), angle.sin()};
 }
@@ -59,7 +60,8 @@ Tensor self_attention(const Parameters& p, const std::string& name, const Decode
   const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
   const Tensor scores = torch::matmul(q * scale, k.transpose(-1, -2)).to(torch::kFloat32) + bias;
   const Tensor mixed = torch::matmul(scores.softmax(-1).to(v.scalar_type()), v);
-  return F::linear(mixed.transpose(1, 2).reshape({batch, rows, config.width}), p[name + ".o_proj.weight"]);
+  return F::linear(mixed.transpose(1, 2).reshape({batch, rows, config.width}),
+                   p[name + ".o_proj.weight"]);
 }
 
 Tensor feed_forward(const Parameters& p, const std::string& name, const Tensor& x) {
@@ -72,7 +74,8 @@ Tensor embed(const Parameters& p, const DecoderRows& rows, const Tensor& audio) 
   const Tensor text = F::embedding(rows.ids, p["model.embed_tokens.weight"]);
   if (!audio.defined() || rows.audio_rows.numel() == 0) return text;
   const int64_t width = text.size(2);
-  const Tensor sound = audio.reshape({-1, width}).index_select(0, rows.audio_sources).to(text.scalar_type());
+  const Tensor sound =
+      audio.reshape({-1, width}).index_select(0, rows.audio_sources).to(text.scalar_type());
   return text.reshape({-1, width}).index_copy(0, rows.audio_rows, sound).view_as(text);
 }
 
@@ -88,7 +91,8 @@ Tensor decode(const Parameters& p, const ModelConfig& config, const DecoderRows&
     const std::string name = "model.layers." + std::to_string(layer);
     const Tensor attended = rms_norm(x, p[name + ".input_layernorm.weight"], decoder.rms_norm_eps);
     x = x + self_attention(p, name + ".self_attn", decoder, attended, by, bias);
-    const Tensor fed = rms_norm(x, p[name + ".post_attention_layernorm.weight"], decoder.rms_norm_eps);
+    const Tensor fed =
+        rms_norm(x, p[name + ".post_attention_layernorm.weight"], decoder.rms_norm_eps);
     x = x + feed_forward(p, name + ".mlp", fed);
   }
   return rms_norm(x, p["model.norm.weight"], decoder.rms_norm_eps);

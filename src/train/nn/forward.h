@@ -1,5 +1,6 @@
 // The same model as src/model, in libtorch with gradients. Reference A5, A6.
-// Letters: B examples, C clips, S mel frames, M bands, P encoder frames, T rows, D width, V vocabulary.
+// Letters: B examples, C clips, S mel frames, M bands, P encoder frames, T rows, D width, V
+// vocabulary.
 #pragma once
 
 #include <torch/torch.h>
@@ -26,14 +27,16 @@ torch::Tensor adapt_audio(const Parameters& parameters, const torch::Tensor& enc
 struct DecoderRows {
   torch::Tensor ids;        // [B, T] i64
   torch::Tensor positions;  // [B, T] i64
-  torch::Tensor segments;   // [B, T] i64: a row sees earlier rows of segment 0 and of its own; -1 is padding
+  torch::Tensor
+      segments;  // [B, T] i64: a row sees earlier rows of segment 0 and of its own; -1 is padding
   torch::Tensor audio_rows;     // [N] i64 into B * T: rows that are sound ...
   torch::Tensor audio_sources;  // [N] i64 into C * ceil(P / 2): ... and where they come from
 };
 
-// -> hidden states after the last norm, [B, T, D]. `audio` may be undefined where there is no sound.
-torch::Tensor decode(const Parameters& parameters, const ModelConfig& config, const DecoderRows& rows,
-                     const torch::Tensor& audio);
+// -> hidden states after the last norm, [B, T, D]. `audio` may be undefined where there is no
+// sound.
+torch::Tensor decode(const Parameters& parameters, const ModelConfig& config,
+                     const DecoderRows& rows, const torch::Tensor& audio);
 
 // hidden [N, D] -> logits [N, V].
 torch::Tensor language_model_head(const Parameters& parameters, const torch::Tensor& hidden);

@@ -1,4 +1,5 @@
-// Gradients as the model really runs (f32, the layouts of training), and batches against single examples.
+// Gradients as the model really runs (f32, the layouts of training), and batches against single
+// examples.
 #include "train/nn/forward.h"
 
 #include <gtest/gtest.h>
@@ -27,13 +28,15 @@ ModelConfig small_config() {
 }
 
 // One clip of `mel_frames`, one segment of text around it.
-TrainingExample random_example(const ModelConfig& config, int64_t mel_frames, int64_t text_rows, uint64_t seed) {
+TrainingExample random_example(const ModelConfig& config, int64_t mel_frames, int64_t text_rows,
+                               uint64_t seed) {
   Rng rng(seed);
   TrainingExample example;
   MelSpectrogram mel;
   mel.frames = mel_frames;
   mel.bands = config.encoder.mel_bands;
-  for (int64_t i = 0; i < mel_frames * mel.bands; ++i) mel.values.push_back(static_cast<float>(rng.normal()));
+  for (int64_t i = 0; i < mel_frames * mel.bands; ++i)
+    mel.values.push_back(static_cast<float>(rng.normal()));
   const auto audio = static_cast<size_t>(audio_token_count(mel_frames, AudioRule::kHuggingFace));
   example.mels.push_back(mel);
   example.audio_spans.push_back({1, audio, 0});
@@ -42,15 +45,18 @@ TrainingExample random_example(const ModelConfig& config, int64_t mel_frames, in
     example.ids.push_back(static_cast<TokenId>(rng.integer(0, config.decoder.vocabulary - 1)));
     example.positions.push_back(static_cast<int32_t>(row));
     example.segments.push_back(0);
-    example.labels.push_back(row > static_cast<int64_t>(audio)
-                                 ? static_cast<int32_t>(rng.integer(0, config.decoder.vocabulary - 1))
-                                 : kIgnore);
+    example.labels.push_back(
+        row > static_cast<int64_t>(audio)
+            ? static_cast<int32_t>(rng.integer(0, config.decoder.vocabulary - 1))
+            : kIgnore);
   }
   const auto frames = static_cast<size_t>(encoder_frames(mel_frames));
   for (size_t frame = 0; frame < frames; ++frame) {
     example.frames.sound.push_back(static_cast<int32_t>(rng.integer(0, kSoundClasses - 1)));
     example.frames.ordinal.push_back(static_cast<int32_t>(rng.integer(0, kOrdinalClasses - 1)));
     example.frames.speaker.push_back(static_cast<int32_t>(rng.integer(0, kSpeakerClasses - 1)));
+    example.frames.voice.push_back(static_cast<int32_t>(rng.integer(0, kVoiceClasses - 1)));
+    example.frames.level.push_back(static_cast<int32_t>(rng.integer(0, kLevelClasses - 1)));
   }
   return example;
 }
@@ -68,20 +74,23 @@ class ForwardTest : public ::testing::Test {
   ForwardTest() { at::globalContext().setUserEnabledMkldnn(false); }
 };
 
-// Central differences along random directions, one per parameter tensor, for the real f32 layouts. With
-// Debian's oneDNN switched on and a gelu over a transposed layout this fails by factors (docs/training.md).
+// Central differences along random directions, one per parameter tensor, for the real f32 layouts.
+// With Debian's oneDNN switched on and a gelu over a transposed layout this fails by factors
+// (docs/training.md).
 TEST_F(ForwardTest, GradientsMatchCentralDifferences) {
   const ModelConfig config = small_config();
   Parameters parameters = Parameters::random(config, 7);
-  for (const auto& name : parameters.names()) {  // larger weights: no gradient so small that f32 hides it
+  for (const auto& name :
+       parameters.names()) {  // larger weights: no gradient so small that f32 hides it
     torch::Tensor& tensor = parameters.at(name);
     if (tensor.dim() >= 2) tensor.mul_(name.find("embed") != std::string::npos ? 20.0 : 1.5);
     if (tensor.dim() == 1) tensor.add_(torch::randn_like(tensor) * 0.1);
   }
   const FrameHelper helper = random_helper(config);
-  const DeviceBatch batch = to_device(
-      make_batch({random_example(config, 61, 9, 1), random_example(config, 48, 12, 2)}, config.encoder.mel_bands),
-      torch::kCPU);
+  const DeviceBatch batch =
+      to_device(make_batch({random_example(config, 61, 9, 1), random_example(config, 48, 12, 2)},
+                           config.encoder.mel_bands),
+                torch::kCPU);
   const auto loss = [&] {
     const Losses losses = supervised_losses(parameters, config, helper, batch);
     return losses.text + 0.5 * losses.frames;
@@ -93,8 +102,9 @@ TEST_F(ForwardTest, GradientsMatchCentralDifferences) {
   for (const auto& name : parameters.names()) {
     torch::Tensor& tensor = parameters.at(name);
     ASSERT_TRUE(tensor.grad().defined()) << name;
-    const torch::Tensor direction = tensor.grad() / tensor.grad().norm().clamp_min(1e-12) +
-                                    0.3 * torch::randn_like(tensor) / std::sqrt(static_cast<double>(tensor.numel()));
+    const torch::Tensor direction =
+        tensor.grad() / tensor.grad().norm().clamp_min(1e-12) +
+        0.3 * torch::randn_like(tensor) / std::sqrt(static_cast<double>(tensor.numel()));
     const double along = (tensor.grad() * direction).sum().item<double>();
     const torch::NoGradGuard no_grad;
     const double step = 2e-3;
@@ -105,12 +115,14 @@ TEST_F(ForwardTest, GradientsMatchCentralDifferences) {
     const double below = loss().item<double>();
     tensor.copy_(kept);
     const double measured = (above - below) / (2 * step);
-    // The loss is about 10 in f32: rounding 1e-6 over 4e-3 gives 3e-4; curvature adds a few per cent.
+    // The loss is about 10 in f32: rounding 1e-6 over 4e-3 gives 3e-4; curvature adds a few per
+    // cent.
     EXPECT_NEAR(measured, along, 0.03 * std::abs(along) + 6e-4) << name;
   }
 }
 
-// A padded batch gives each clip the same rows as that clip alone. f32 sums in another order: 1e-5 of the norm.
+// A padded batch gives each clip the same rows as that clip alone. f32 sums in another order: 1e-5
+// of the norm.
 TEST_F(ForwardTest, BatchEqualsSingles) {
   const ModelConfig config = small_config();
   const Parameters parameters = Parameters::random(config, 5);
@@ -118,16 +130,22 @@ TEST_F(ForwardTest, BatchEqualsSingles) {
   for (const auto rule : {AudioRule::kHuggingFace, AudioRule::kVllm}) {
     std::vector<TrainingExample> examples;
     for (int64_t frames = 40; frames < 49; ++frames)
-      examples.push_back(random_example(config, frames, frames % 5 + 3, static_cast<uint64_t>(frames)));
-    const DeviceBatch together = to_device(make_batch(examples, config.encoder.mel_bands), torch::kCPU);
-    const torch::Tensor audio = adapt_audio(parameters, encode_audio(parameters, config, together.mels, rule));
+      examples.push_back(
+          random_example(config, frames, frames % 5 + 3, static_cast<uint64_t>(frames)));
+    const DeviceBatch together =
+        to_device(make_batch(examples, config.encoder.mel_bands), torch::kCPU);
+    const torch::Tensor audio =
+        adapt_audio(parameters, encode_audio(parameters, config, together.mels, rule));
     const torch::Tensor hidden = decode(parameters, config, together.rows, audio);
     for (size_t i = 0; i < examples.size(); ++i) {
-      const DeviceBatch alone = to_device(make_batch({examples[i]}, config.encoder.mel_bands), torch::kCPU);
-      const torch::Tensor alone_audio = adapt_audio(parameters, encode_audio(parameters, config, alone.mels, rule));
+      const DeviceBatch alone =
+          to_device(make_batch({examples[i]}, config.encoder.mel_bands), torch::kCPU);
+      const torch::Tensor alone_audio =
+          adapt_audio(parameters, encode_audio(parameters, config, alone.mels, rule));
       const torch::Tensor alone_hidden = decode(parameters, config, alone.rows, alone_audio);
       const torch::Tensor same = hidden[static_cast<int64_t>(i)].slice(0, 0, alone_hidden.size(1));
-      EXPECT_LT((same - alone_hidden[0]).norm().item<double>(), 1e-5 * alone_hidden.norm().item<double>())
+      EXPECT_LT((same - alone_hidden[0]).norm().item<double>(),
+                1e-5 * alone_hidden.norm().item<double>())
           << "mel frames " << alone.mels.lengths[0].item<int64_t>();
     }
   }
@@ -141,7 +159,8 @@ TEST_F(ForwardTest, SharedRowsEqualSeparateQuestions) {
   const TrainingExample first = random_example(config, 50, 6, 1);
   TrainingExample second = random_example(config, 50, 6, 1);
   const size_t shared = first.audio_spans[0].count + 1;
-  for (size_t row = shared; row < second.ids.size(); ++row) second.ids[row] = (second.ids[row] + 7) % 50;
+  for (size_t row = shared; row < second.ids.size(); ++row)
+    second.ids[row] = (second.ids[row] + 7) % 50;
 
   TrainingExample both = first;
   for (size_t row = 0; row < both.ids.size(); ++row) both.segments[row] = row < shared ? 0 : 1;
@@ -152,15 +171,17 @@ TEST_F(ForwardTest, SharedRowsEqualSeparateQuestions) {
     both.labels.push_back(second.labels[row]);
   }
   const auto hidden = [&](const TrainingExample& example) {
-    const DeviceBatch batch = to_device(make_batch({example}, config.encoder.mel_bands), torch::kCPU);
-    const torch::Tensor audio =
-        adapt_audio(parameters, encode_audio(parameters, config, batch.mels, AudioRule::kHuggingFace));
+    const DeviceBatch batch =
+        to_device(make_batch({example}, config.encoder.mel_bands), torch::kCPU);
+    const torch::Tensor audio = adapt_audio(
+        parameters, encode_audio(parameters, config, batch.mels, AudioRule::kHuggingFace));
     return decode(parameters, config, batch.rows, audio)[0];
   };
   const torch::Tensor together = hidden(both), alone = hidden(second);
   const auto text = static_cast<int64_t>(second.ids.size() - shared);
   const auto tail = [&](const torch::Tensor& x) { return x.slice(0, x.size(0) - text); };
-  EXPECT_LT((tail(together) - tail(alone)).norm().item<double>(), 1e-5 * tail(alone).norm().item<double>());
+  EXPECT_LT((tail(together) - tail(alone)).norm().item<double>(),
+            1e-5 * tail(alone).norm().item<double>());
 }
 
 }  // namespace

@@ -20,13 +20,19 @@ Tensor known_cross_entropy(const Tensor& logits, const Tensor& labels) {
 void add_frame_loss(const FrameHelper& helper, const DeviceBatch& batch, const Tensor& encoded,
                     Losses& losses) {
   const Tensor scores =
-      F::linear(encoded.reshape({-1, encoded.size(2)}), helper.weight, helper.bias).to(torch::kFloat32);
-  const Tensor sound = scores.slice(1, 0, kSoundClasses);
-  const Tensor ordinal = scores.slice(1, kSoundClasses, kSoundClasses + kOrdinalClasses);
-  const Tensor speaker = scores.slice(1, kSoundClasses + kOrdinalClasses);
+      F::linear(encoded.reshape({-1, encoded.size(2)}), helper.weight, helper.bias)
+          .to(torch::kFloat32);
+  int64_t taken = 0;
+  const auto next = [&](int64_t classes) {
+    taken += classes;
+    return scores.narrow(1, taken - classes, classes);
+  };
+  const Tensor sound = next(kSoundClasses);
   losses.frames = known_cross_entropy(sound, batch.frame_sound) +
-                  known_cross_entropy(ordinal, batch.frame_ordinal) +
-                  known_cross_entropy(speaker, batch.frame_speaker);
+                  known_cross_entropy(next(kOrdinalClasses), batch.frame_ordinal);
+  losses.frames = losses.frames + known_cross_entropy(next(kSpeakerClasses), batch.frame_speaker);
+  losses.frames = losses.frames + known_cross_entropy(next(kVoiceClasses), batch.frame_voice);
+  losses.frames = losses.frames + known_cross_entropy(next(kLevelClasses), batch.frame_level);
   const Tensor sounding = batch.frame_sound > 0;
   losses.frames_count = sounding.sum().item<int64_t>();
   losses.frames_right = ((sound.argmax(1) == batch.frame_sound) & sounding).sum().item<int64_t>();
@@ -54,6 +60,8 @@ DeviceBatch to_device(const Batch& batch, torch::Device device) {
   out.frame_sound = integers(batch.frame_sound, {frames}, device);
   out.frame_ordinal = integers(batch.frame_ordinal, {frames}, device);
   out.frame_speaker = integers(batch.frame_speaker, {frames}, device);
+  out.frame_voice = integers(batch.frame_voice, {frames}, device);
+  out.frame_level = integers(batch.frame_level, {frames}, device);
   out.tokens = batch.tokens;
   out.tokens_in_loss = batch.tokens_in_loss;
   out.clips = batch.clips;
@@ -74,8 +82,9 @@ Losses supervised_losses(const Parameters& parameters, const ModelConfig& config
   // Only rows in the loss pay for the vocabulary.
   const Tensor in_loss = (batch.labels != kIgnore).nonzero().squeeze(1);
   const Tensor labels = batch.labels.index_select(0, in_loss);
-  const Tensor logits = language_model_head(
-      parameters, hidden.reshape({-1, hidden.size(2)}).index_select(0, in_loss)).to(torch::kFloat32);
+  const Tensor logits =
+      language_model_head(parameters, hidden.reshape({-1, hidden.size(2)}).index_select(0, in_loss))
+          .to(torch::kFloat32);
   losses.text = F::cross_entropy(logits, labels);
   losses.text_count = labels.numel();
   losses.text_right = (logits.argmax(1) == labels).sum().item<int64_t>();

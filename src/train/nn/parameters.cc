@@ -25,21 +25,24 @@ void fill_normal(torch::Tensor& tensor, double deviation, uint64_t seed, uint64_
     values[i] = static_cast<float>(rng.normal() * deviation);
 }
 
-// Whisper's table: sines in the first half of the width, cosines in the second, periods from 2 pi to 2 pi * 10^4.
+// Whisper's table: sines in the first half of the width, cosines in the second, periods from 2 pi
+// to 2 pi * 10^4.
 void fill_sinusoid(torch::Tensor& table) {
   const int64_t positions = table.size(0), half = table.size(1) / 2;
   auto values = table.accessor<float, 2>();
   for (int64_t position = 0; position < positions; ++position) {
     for (int64_t i = 0; i < half; ++i) {
-      const double scale = std::pow(1e4, -static_cast<double>(i) / static_cast<double>(std::max<int64_t>(half - 1, 1)));
+      const double scale = std::pow(
+          1e4, -static_cast<double>(i) / static_cast<double>(std::max<int64_t>(half - 1, 1)));
       values[position][i] = static_cast<float>(std::sin(static_cast<double>(position) * scale));
-      values[position][half + i] = static_cast<float>(std::cos(static_cast<double>(position) * scale));
+      values[position][half + i] =
+          static_cast<float>(std::cos(static_cast<double>(position) * scale));
     }
   }
 }
 
-void initialize(torch::Tensor& tensor, const TensorSpec& spec, const ModelConfig& config, uint64_t seed,
-                uint64_t stream) {
+void initialize(torch::Tensor& tensor, const TensorSpec& spec, const ModelConfig& config,
+                uint64_t seed, uint64_t stream) {
   if (spec.name == "encoder.positional_embedding.weight") return fill_sinusoid(tensor);
   if (spec.name == "model.embed_tokens.weight") return fill_normal(tensor, 0.02, seed, stream);
   if (ends_with(spec.name, ".bias")) return;
@@ -51,7 +54,8 @@ void initialize(torch::Tensor& tensor, const TensorSpec& spec, const ModelConfig
   double deviation = 1.0 / std::sqrt(fan_in);
   if (is_residual_output(spec.name)) {
     const bool encoder = spec.name.starts_with("encoder.");
-    deviation /= std::sqrt(2.0 * static_cast<double>(encoder ? config.encoder.layers : config.decoder.layers));
+    deviation /= std::sqrt(
+        2.0 * static_cast<double>(encoder ? config.encoder.layers : config.decoder.layers));
   }
   if (spec.name == "lm_head.weight") deviation = 0.02;
   fill_normal(tensor, deviation, seed, stream);
@@ -117,7 +121,8 @@ void Parameters::save(const std::filesystem::path& file, DType dtype) const {
 TensorView view_of(const torch::Tensor& tensor) {
   STAPES_CHECK(tensor.is_contiguous() && tensor.scalar_type() == torch::kFloat32 && tensor.is_cpu(),
                "expected a contiguous f32 tensor on the CPU");
-  return {DType::kF32, {tensor.sizes().begin(), tensor.sizes().end()},
+  return {DType::kF32,
+          {tensor.sizes().begin(), tensor.sizes().end()},
           reinterpret_cast<const std::byte*>(tensor.data_ptr<float>())};
 }
 

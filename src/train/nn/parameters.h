@@ -14,8 +14,9 @@ namespace stapes::train {
 
 class Parameters {
  public:
-  // Random weights: matrices normal with deviation 1/sqrt(fan in), residual outputs smaller by sqrt(2 * layers)
-  // (GPT-2), norms one, biases zero, embeddings 0.02, positions a sinusoid as Whisper's.
+  // Random weights: matrices normal with deviation 1/sqrt(fan in), residual outputs smaller by
+  // sqrt(2 * layers) (GPT-2), norms one, biases zero, embeddings 0.02, positions a sinusoid as
+  // Whisper's.
   static Parameters random(const ModelConfig& config, uint64_t seed);
   // From a model folder, widened to f32.
   static Parameters load(const std::filesystem::path& folder, const ModelConfig& config);
@@ -25,7 +26,8 @@ class Parameters {
   const std::vector<std::string>& names() const { return names_; }
 
   void require_grad(bool required);
-  // Writes model.safetensors; dtype kF32, kBF16 or kF16. Throws kInvalidData where a weight is not finite.
+  // Writes model.safetensors; dtype kF32, kBF16 or kF16. Throws kInvalidData where a weight is not
+  // finite.
   void save(const std::filesystem::path& file, DType dtype) const;
 
  private:

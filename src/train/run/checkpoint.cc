@@ -18,7 +18,8 @@ constexpr const char* kDefaultGenerationConfig = "{\n  \"do_sample\": false\n}\n
 void create_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) fail(ErrorCode::kIo, "cannot create the folder {}: {}", folder.string(), error.message());
+  if (error)
+    fail(ErrorCode::kIo, "cannot create the folder {}: {}", folder.string(), error.message());
 }
 
 std::vector<fs::path> checkpoints(const fs::path& run_folder) {
@@ -46,8 +47,8 @@ ModelFiles read_model_files(const fs::path& model_folder) {
   return files;
 }
 
-void write_model_folder(const fs::path& folder, const ModelFiles& files, const Parameters& parameters,
-                        DType dtype) {
+void write_model_folder(const fs::path& folder, const ModelFiles& files,
+                        const Parameters& parameters, DType dtype) {
   create_folder(folder);
   write_file_atomically(folder / "config.json", files.config_json);
   write_file_atomically(folder / "tokenizer.json", files.tokenizer_json);
@@ -81,7 +82,8 @@ void save_checkpoint(const fs::path& run_folder, const TrainerState& state, cons
     throw;
   }
   const auto all = checkpoints(run_folder);
-  for (size_t i = 0; i + static_cast<size_t>(keep) < all.size(); ++i) fs::remove_all(all[i], ignored);
+  for (size_t i = 0; i + static_cast<size_t>(keep) < all.size(); ++i)
+    fs::remove_all(all[i], ignored);
 }
 
 std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
@@ -97,7 +99,8 @@ TrainerState load_state(const fs::path& checkpoint) {
     return {json.at("step").get<int64_t>(), json.at("recipe").get<std::string>(),
             json.at("fingerprint").get<std::string>()};
   } catch (const nlohmann::json::exception& error) {
-    fail(ErrorCode::kInvalidData, "{} is not a checkpoint's state: {}", path.string(), error.what());
+    fail(ErrorCode::kInvalidData, "{} is not a checkpoint's state: {}", path.string(),
+         error.what());
   }
 }
 
@@ -106,8 +109,8 @@ void load_helper(const fs::path& checkpoint, FrameHelper& helper) {
   const auto copy = [&](const char* name, torch::Tensor& to) {
     const auto found = file.tensors().find(name);
     if (found == file.tensors().end() || found->second.element_count() != to.numel())
-      fail(ErrorCode::kInvalidData, "{}: expected a tensor {} of {} values", file.path().string(), name,
-           to.numel());
+      fail(ErrorCode::kInvalidData, "{}: expected a tensor {} of {} values", file.path().string(),
+           name, to.numel());
     const auto values = widened_to_f32(found->second);
     torch::NoGradGuard no_grad;
     to.copy_(torch::tensor(values).view_as(to));

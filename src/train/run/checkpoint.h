@@ -27,12 +27,13 @@ ModelFiles read_model_files(const std::filesystem::path& model_folder);
 void write_model_folder(const std::filesystem::path& folder, const ModelFiles& files,
                         const Parameters& parameters, DType dtype);
 
-// RUN/checkpoints/step-00001200/: a model folder (f32) that `stapes` can run, with helper.safetensors,
-// optimizer.pt and state.json beside it. Made under another name, synced and renamed; older ones beyond
-// `keep` are removed afterwards. A full disk leaves the last good checkpoint as it was (kIo).
+// RUN/checkpoints/step-00001200/: a model folder (f32) that `stapes` can run, with
+// helper.safetensors, optimizer.pt and state.json beside it. Made under another name, synced and
+// renamed; older ones beyond `keep` are removed afterwards. A full disk leaves the last good
+// checkpoint as it was (kIo).
 void save_checkpoint(const std::filesystem::path& run_folder, const TrainerState& state,
-                     const ModelFiles& files, const Parameters& parameters, const FrameHelper& helper,
-                     const torch::optim::AdamW& optimizer, int keep);
+                     const ModelFiles& files, const Parameters& parameters,
+                     const FrameHelper& helper, const torch::optim::AdamW& optimizer, int keep);
 
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run_folder);
 TrainerState load_state(const std::filesystem::path& checkpoint);

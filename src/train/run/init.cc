@@ -26,12 +26,15 @@ ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& o
   const Tokenizer tokenizer = Tokenizer::parse(files.tokenizer_json, "tokenizer.json");
   const auto size = static_cast<int64_t>(tokenizer.size());
   if (options.tokenizer.empty()) {
-    // A learned tokenizer has ids of its own; the tiny model's embedding has no more rows than it needs.
-    if (options.like == "tiny" && options.vocabulary == 0) config.decoder.vocabulary = (size + 31) / 32 * 32;
+    // A learned tokenizer has ids of its own; the tiny model's embedding has no more rows than it
+    // needs.
+    if (options.like == "tiny" && options.vocabulary == 0)
+      config.decoder.vocabulary = (size + 31) / 32 * 32;
     config.eos_token_ids = {tokenizer.require("<|endoftext|>"), tokenizer.require("<|EOT|>")};
   }
   if (size > config.decoder.vocabulary)
-    fail(ErrorCode::kInvalidModel, "the tokenizer has {} tokens, but the model's vocabulary only {}", size,
+    fail(ErrorCode::kInvalidModel,
+         "the tokenizer has {} tokens, but the model's vocabulary only {}", size,
          config.decoder.vocabulary);
   files.config_json = to_json(config);
   files.generation_config_json = "{\n  \"do_sample\": false\n}\n";

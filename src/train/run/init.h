@@ -11,11 +11,12 @@
 namespace stapes::train {
 
 struct InitOptions {
-  std::string like = "tiny";            // config_like()
-  int64_t encoder_layers = 0;           // 0: as the shape says
+  std::string like = "tiny";   // config_like()
+  int64_t encoder_layers = 0;  // 0: as the shape says
   int64_t decoder_layers = 0;
   int64_t vocabulary = 0;
-  std::filesystem::path tokenizer = {}; // a tokenizer.json to copy; empty: learned from the world's texts
+  std::filesystem::path tokenizer =
+      {};  // a tokenizer.json to copy; empty: learned from the world's texts
   int tokenizer_merges = 300;
   uint64_t seed = 1;
   DType dtype = DType::kBF16;

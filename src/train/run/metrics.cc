@@ -86,10 +86,12 @@ void EventFile::scalar(const std::string& tag, int64_t step, double value) {
 
 void EventFile::record(const std::string& event) {
   const std::string length = little_endian(event.size(), 8);
-  out_ << length << little_endian(masked_crc(length), 4) << event << little_endian(masked_crc(event), 4);
+  out_ << length << little_endian(masked_crc(length), 4) << event
+       << little_endian(masked_crc(event), 4);
 }
 
-MetricsLog::MetricsLog(const std::filesystem::path& folder, const std::string& name, int64_t first_step)
+MetricsLog::MetricsLog(const std::filesystem::path& folder, const std::string& name,
+                       int64_t first_step)
     : csv_path_(folder / (name + ".csv")), events_(folder, first_step), name_(name) {
   std::string kept;
   if (first_step > 0 && std::filesystem::exists(csv_path_)) {

@@ -10,8 +10,8 @@
 
 namespace stapes::train {
 
-// TensorBoard's format: records of length, masked CRC-32C of the length, data, masked CRC-32C of the data;
-// the data are `Event` protocol buffers (tensorflow/core/util/event.proto), scalars only.
+// TensorBoard's format: records of length, masked CRC-32C of the length, data, masked CRC-32C of
+// the data; the data are `Event` protocol buffers (tensorflow/core/util/event.proto), scalars only.
 class EventFile {
  public:
   EventFile(const std::filesystem::path& folder, int64_t first_step);
@@ -26,7 +26,8 @@ class EventFile {
 // Rows of `step` and named columns. The columns are those of the first row.
 class MetricsLog {
  public:
-  // `first_step`: rows of a previous run from this step on are dropped (a resumed run writes them again).
+  // `first_step`: rows of a previous run from this step on are dropped (a resumed run writes them
+  // again).
   MetricsLog(const std::filesystem::path& folder, const std::string& name, int64_t first_step);
   void write(int64_t step, const std::vector<std::pair<std::string, double>>& values);
 

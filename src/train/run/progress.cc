@@ -31,7 +31,8 @@ void Progress::show(int64_t step, const std::string& figures) {
     constexpr int64_t kWidth = 24;
     const auto filled = static_cast<size_t>(kWidth * step / std::max<int64_t>(last_step_, 1));
     const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
-    fmt::print(stderr, "\r\033[K[{}] {}/{}  {}  left {}", bar, step, last_step_, figures, clock_time(left_s));
+    fmt::print(stderr, "\r\033[K[{}] {}/{}  {}  left {}", bar, step, last_step_, figures,
+               clock_time(left_s));
     line_open_ = true;
   } else {
     fmt::print(stderr, "step {}/{}  {}  left {}\n", step, last_step_, figures, clock_time(left_s));

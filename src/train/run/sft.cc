@@ -59,8 +59,10 @@ class Bf16Products {
   Bf16Products& operator=(const Bf16Products&) = delete;
   ~Bf16Products() {
     if (!enabled_) return;
-    if (cuda_) at::autocast::set_enabled(false);
-    else at::autocast::set_cpu_enabled(false);
+    if (cuda_)
+      at::autocast::set_enabled(false);
+    else
+      at::autocast::set_cpu_enabled(false);
     at::autocast::clear_cache();
   }
 
@@ -83,13 +85,15 @@ class SftRun {
     const fs::path start = starting_model();
     config_ = load_config(start);
     files_ = read_model_files(start);
-    tokenizer_.emplace(Tokenizer::parse(files_.tokenizer_json, (start / "tokenizer.json").string()));
-    source_ = recipe.data.jsonl.empty()
-                  ? world_source(recipe.data, recipe.optimizer.seed, *tokenizer_, config_.encoder.mel_bands)
-                  : jsonl_source(recipe.data.jsonl, recipe.optimizer.seed, *tokenizer_,
-                                 config_.encoder.mel_bands);
+    tokenizer_.emplace(
+        Tokenizer::parse(files_.tokenizer_json, (start / "tokenizer.json").string()));
+    source_ = recipe.data.jsonl.empty() ? world_source(recipe.data, recipe.optimizer.seed,
+                                                       *tokenizer_, config_.encoder.mel_bands)
+                                        : jsonl_source(recipe.data.jsonl, recipe.optimizer.seed,
+                                                       *tokenizer_, config_.encoder.mel_bands);
     parameters_ = Parameters::load(start, config_);
-    for (const auto& name : parameters_.names()) parameters_.at(name) = parameters_[name].to(device_);
+    for (const auto& name : parameters_.names())
+      parameters_.at(name) = parameters_[name].to(device_);
     parameters_.require_grad(true);
     helper_ = FrameHelper::random(config_.encoder.width);
     helper_.weight = helper_.weight.to(device_).set_requires_grad(true);
@@ -119,30 +123,37 @@ class SftRun {
     result.steps = step_;
     result.finished = step_ == recipe_.optimizer.steps;
     if (result.finished && !recipe_.model.output.empty())
-      write_model_folder(recipe_.model.output, files_, on_cpu(), save_dtype(recipe_.model.save_dtype));
+      write_model_folder(recipe_.model.output, files_, on_cpu(),
+                         save_dtype(recipe_.model.save_dtype));
     return result;
   }
 
  private:
   void choose_device() {
     torch::set_num_threads(recipe_.optimizer.threads);
-    device_ = torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
-    // Debian's oneDNN gives wrong gradients of gelu for some layouts in f32; with bf16 it is the only
-    // exact path (docs/training.md). Our layouts are contiguous, so bf16 keeps it on.
+    device_ =
+        torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
+    // Debian's oneDNN gives wrong gradients of gelu for some layouts in f32; with bf16 it is the
+    // only exact path (docs/training.md). Our layouts are contiguous, so bf16 keeps it on.
     at::globalContext().setUserEnabledMkldnn(recipe_.optimizer.dtype == "bf16");
   }
 
-  // The latest checkpoint with --resume; else the recipe's model; else a random one, made in the run's folder.
+  // The latest checkpoint with --resume; else the recipe's model; else a random one, made in the
+  // run's folder.
   fs::path starting_model() {
     std::error_code error;
     fs::create_directories(recipe_.run_folder, error);
     if (error)
-      fail(ErrorCode::kIo, "cannot create the run's folder {}: {}", recipe_.run_folder.string(), error.message());
+      fail(ErrorCode::kIo, "cannot create the run's folder {}: {}", recipe_.run_folder.string(),
+           error.message());
     checkpoint_ = latest_checkpoint(recipe_.run_folder);
     if (options_.resume && !checkpoint_)
-      fail(ErrorCode::kNotFound, "--resume: no checkpoint in {}", (recipe_.run_folder / "checkpoints").string());
+      fail(ErrorCode::kNotFound, "--resume: no checkpoint in {}",
+           (recipe_.run_folder / "checkpoints").string());
     if (!options_.resume && checkpoint_)
-      fail(ErrorCode::kUsage, "{} already holds a run ({}); --resume goes on with it, or remove it or name another run_folder",
+      fail(ErrorCode::kUsage,
+           "{} already holds a run ({}); --resume goes on with it, or remove it or name another "
+           "run_folder",
            recipe_.run_folder.string(), checkpoint_->filename().string());
     if (options_.resume) return *checkpoint_;
     write_file_atomically(recipe_.run_folder / "recipe.toml", recipe_.source_text);
@@ -162,7 +173,8 @@ class SftRun {
     };
     const double encoder = recipe_.optimizer.encoder_learning_rate_scale;
     const double decay = recipe_.optimizer.weight_decay;
-    std::vector<Group> groups = {{{}, encoder, decay}, {{}, encoder, 0}, {{}, 1, decay}, {{}, 1, 0}};
+    std::vector<Group> groups = {
+        {{}, encoder, decay}, {{}, encoder, 0}, {{}, 1, decay}, {{}, 1, 0}};
     for (const auto& name : parameters_.names()) {
       const torch::Tensor& tensor = parameters_[name];
       const size_t part = name.starts_with("encoder.") ? 0 : 2;
@@ -175,20 +187,25 @@ class SftRun {
     for (auto& group : groups) {
       scales_.push_back(group.scale);
       auto settings = std::make_unique<torch::optim::AdamWOptions>(recipe_.optimizer.learning_rate);
-      settings->betas({recipe_.optimizer.beta1, recipe_.optimizer.beta2}).weight_decay(group.weight_decay).eps(1e-8);
+      settings->betas({recipe_.optimizer.beta1, recipe_.optimizer.beta2})
+          .weight_decay(group.weight_decay)
+          .eps(1e-8);
       torch_groups.emplace_back(std::move(group.tensors), std::move(settings));
     }
-    optimizer_.emplace(std::move(torch_groups), torch::optim::AdamWOptions(recipe_.optimizer.learning_rate));
+    optimizer_.emplace(std::move(torch_groups),
+                       torch::optim::AdamWOptions(recipe_.optimizer.learning_rate));
   }
 
   void restore() {
     const TrainerState state = load_state(*checkpoint_);
     if (state.recipe != recipe_.source_text)
       fail(ErrorCode::kInvalidData,
-           "--resume: the recipe is not the one that {} was made with; give the old recipe, or start a new run from that folder as model.init",
+           "--resume: the recipe is not the one that {} was made with; give the old recipe, or "
+           "start a new run from that folder as model.init",
            checkpoint_->string());
     if (state.fingerprint != source_->fingerprint())
-      fail(ErrorCode::kInvalidData, "--resume: the training data have changed since {}", checkpoint_->string());
+      fail(ErrorCode::kInvalidData, "--resume: the training data have changed since {}",
+           checkpoint_->string());
     load_helper(*checkpoint_, helper_);
     load_optimizer(*checkpoint_, *optimizer_);
     step_ = state.step;
@@ -251,7 +268,8 @@ class SftRun {
   }
 
   void update(StepFigures& figures) {
-    figures.learning_rate = recipe_.optimizer.learning_rate * learning_rate_ratio(recipe_.optimizer, step_);
+    figures.learning_rate =
+        recipe_.optimizer.learning_rate * learning_rate_ratio(recipe_.optimizer, step_);
     for (size_t i = 0; i < scales_.size(); ++i)
       static_cast<torch::optim::AdamWOptions&>(optimizer_->param_groups()[i].options())
           .lr(figures.learning_rate * scales_[i]);
@@ -266,24 +284,32 @@ class SftRun {
     spdlog::warn("step {}: loss or gradient is not finite; the step was skipped", step_);
     if (not_finite_in_a_row_ >= kLimit)
       fail(ErrorCode::kInvalidData,
-           "{} steps in a row had a loss or gradient that is not finite; the last good checkpoint is {}", kLimit,
-           latest_checkpoint(recipe_.run_folder).value_or("none").string());
+           "{} steps in a row had a loss or gradient that is not finite; the last good checkpoint "
+           "is {}",
+           kLimit, latest_checkpoint(recipe_.run_folder).value_or("none").string());
   }
 
   void report(const StepFigures& f, MetricsLog& log, Progress& progress) {
     const double step_s = f.data_s + f.forward_s + f.backward_s + f.update_s;
     const double tokens_per_s = static_cast<double>(f.tokens) / step_s;
     const double clips_per_s = static_cast<double>(f.clips) / step_s;
-    log.write(step_, {{"text_loss", f.text_loss}, {"frame_loss", f.frame_loss},
-                      {"text_accuracy", f.text_accuracy}, {"frame_accuracy", f.frame_accuracy},
-                      {"learning_rate", f.learning_rate}, {"gradient_norm", f.gradient_norm},
-                      {"tokens_per_s", tokens_per_s}, {"clips_per_s", clips_per_s},
-                      {"data_s", f.data_s}, {"forward_s", f.forward_s},
-                      {"backward_s", f.backward_s}, {"update_s", f.update_s}});
-    progress.show(step_, fmt::format("text {:.3f} ({:.1f} %)  frames {:.3f} ({:.1f} %)  |g| {:.2f}  lr {:.2e}  {:.0f} clips/s  {:.0f} tokens/s",
-                                     f.text_loss, 100 * f.text_accuracy, f.frame_loss,
-                                     100 * f.frame_accuracy, f.gradient_norm, f.learning_rate, clips_per_s,
-                                     tokens_per_s));
+    log.write(step_, {{"text_loss", f.text_loss},
+                      {"frame_loss", f.frame_loss},
+                      {"text_accuracy", f.text_accuracy},
+                      {"frame_accuracy", f.frame_accuracy},
+                      {"learning_rate", f.learning_rate},
+                      {"gradient_norm", f.gradient_norm},
+                      {"tokens_per_s", tokens_per_s},
+                      {"clips_per_s", clips_per_s},
+                      {"data_s", f.data_s},
+                      {"forward_s", f.forward_s},
+                      {"backward_s", f.backward_s},
+                      {"update_s", f.update_s}});
+    progress.show(
+        step_, fmt::format("text {:.3f} ({:.1f} %)  frames {:.3f} ({:.1f} %)  |g| {:.2f}  lr "
+                           "{:.2e}  {:.0f} clips/s  {:.0f} tokens/s",
+                           f.text_loss, 100 * f.text_accuracy, f.frame_loss, 100 * f.frame_accuracy,
+                           f.gradient_norm, f.learning_rate, clips_per_s, tokens_per_s));
   }
 
   void evaluate(MetricsLog& log, Progress& progress, SftResult& result) {
@@ -306,11 +332,14 @@ class SftRun {
     result.text_loss = text_loss / static_cast<double>(std::max<int64_t>(count, 1));
     result.text_accuracy = share(right, count);
     result.frame_accuracy = share(frames_right, frames_count);
-    log.write(step_, {{"text_loss", result.text_loss}, {"text_accuracy", result.text_accuracy},
+    log.write(step_, {{"text_loss", result.text_loss},
+                      {"text_accuracy", result.text_accuracy},
                       {"frame_accuracy", result.frame_accuracy}});
     progress.finish_line();
-    fmt::print(stderr, "step {}: on clips that are not trained on: text {:.4f} ({:.2f} %), frames {:.2f} %\n", step_,
-               result.text_loss, 100 * result.text_accuracy, 100 * result.frame_accuracy);
+    fmt::print(
+        stderr,
+        "step {}: on clips that are not trained on: text {:.4f} ({:.2f} %), frames {:.2f} %\n",
+        step_, result.text_loss, 100 * result.text_accuracy, 100 * result.frame_accuracy);
   }
 
   Parameters on_cpu() const {
@@ -320,8 +349,8 @@ class SftRun {
   }
 
   void save() {
-    save_checkpoint(recipe_.run_folder, {step_, recipe_.source_text, source_->fingerprint()}, files_,
-                    on_cpu(), helper_, *optimizer_, recipe_.logging.keep_checkpoints);
+    save_checkpoint(recipe_.run_folder, {step_, recipe_.source_text, source_->fingerprint()},
+                    files_, on_cpu(), helper_, *optimizer_, recipe_.logging.keep_checkpoints);
   }
 
   bool stop_requested() const { return options_.stop != nullptr && options_.stop->load(); }

@@ -1,5 +1,5 @@
-// Supervised fine-tuning (the paper's cold start, section 3.1): encoder, adaptor and decoder, loss on the
-// assistant's part only.
+// Supervised fine-tuning (the paper's cold start, section 3.1): encoder, adaptor and decoder, loss
+// on the assistant's part only.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,7 @@
 namespace stapes::train {
 
 struct SftOptions {
-  bool resume = false;              // go on from the run's latest checkpoint, bit for bit
+  bool resume = false;                      // go on from the run's latest checkpoint, bit for bit
   const std::atomic<bool>* stop = nullptr;  // set by a signal: save a checkpoint and return
 };
 
@@ -23,8 +23,9 @@ struct SftResult {
 };
 
 // Runs the recipe to its end and writes the model to recipe.model.output (if given).
-// Throws kNotFound, kInvalidData (data, or a recipe that changed under --resume), kIo (a full disk: the last
-// good checkpoint stays), kInvalidData after 10 steps in a row with a loss or gradient that is not finite.
+// Throws kNotFound, kInvalidData (data, or a recipe that changed under --resume), kIo (a full disk:
+// the last good checkpoint stays), kInvalidData after 10 steps in a row with a loss or gradient
+// that is not finite.
 SftResult run_sft(const Recipe& recipe, const SftOptions& options);
 
 }  // namespace stapes::train

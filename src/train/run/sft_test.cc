@@ -1,12 +1,15 @@
 // The trainer as a whole: it learns, it resumes bit for bit, it says what is wrong.
 #include "train/run/sft.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
+#include <thread>
 
 #include "base/file.h"
 #include "stapes/error.h"
@@ -47,7 +50,9 @@ print_every = 1
 evaluate_every = 1000
 evaluation_clips = 2
 checkpoint_every = {}
-)", (folder_ / run).string(), steps, checkpoint_every), "test.toml");
+)",
+                                    (folder_ / run).string(), steps, checkpoint_every),
+                        "test.toml");
   }
 
   fs::path folder_;
@@ -69,10 +74,12 @@ TEST_F(SftTest, ResumedRunEqualsUninterruptedRunBitForBit) {
   const Recipe whole = recipe("whole", 12, 12);
   run_sft(whole, {});
 
-  const Recipe halves = recipe("halves", 12, 5);  // 5 and 10 are in the middle of a group of batches
+  const Recipe halves =
+      recipe("halves", 12, 5);  // 5 and 10 are in the middle of a group of batches
   std::atomic<bool> stop{false};
   std::thread stopper([&] {
-    while (!latest_checkpoint(halves.run_folder)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (!latest_checkpoint(halves.run_folder))
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     stop = true;
   });
   run_sft(halves, {.stop = &stop});

@@ -1,0 +1,189 @@
+// Examples, batches, the loader and the JSON-lines source.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "audio/audio_file.h"
+#include "base/file.h"
+#include "spec/audio_tokens.h"
+#include "stapes/error.h"
+#include "text/bpe_trainer.h"
+#include "train/data/loader.h"
+
+namespace stapes::train {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+const Tokenizer& tokenizer() {
+  static const Tokenizer shared = Tokenizer::parse(
+      train_tokenizer_json(
+          std::vector<std::string>{"Which digits are spoken? First I hear 3, second 7."}, 20),
+      "test");
+  return shared;
+}
+
+AudioClip tone(double seconds) {
+  AudioClip clip;
+  for (int i = 0; i < static_cast<int>(seconds * kSampleRateHz); ++i)
+    clip.samples.push_back(0.3f * std::sin(0.2f * static_cast<float>(i)));
+  return clip;
+}
+
+Question question(const std::string& text, Reply reply) {
+  return {{{"user", {ContentPart::of_audio(0), ContentPart::of_text(text)}}}, std::move(reply)};
+}
+
+std::vector<MelSpectrogram> one_mel() {
+  std::vector<MelSpectrogram> mels;
+  mels.push_back(LogMel(80).compute(tone(1).samples));
+  return mels;
+}
+
+// The labels, read back as text, are the reply and <|EOT|>; the prompt is the inference side's own
+// prompt.
+TEST(MakeExample, LossIsOnTheReplyAlone) {
+  const auto ask = question("How many?", reply_with_thinking("First I hear 3.", "1"));
+  const TrainingExample example = make_example(tokenizer(), one_mel(), {ask});
+  std::vector<TokenId> labels, prompt;
+  for (size_t row = 0; row < example.ids.size(); ++row) {
+    if (example.labels[row] != kIgnore) labels.push_back(example.labels[row]);
+    if (labels.empty()) prompt.push_back(example.ids[row]);
+  }
+  prompt.push_back(example.ids[prompt.size()]);  // its last row predicts the reply's first token
+  EXPECT_EQ(tokenizer().decode(labels), "First I hear 3.\n</think>\n1<|EOT|>");
+  const int64_t count = audio_token_count(example.mels[0].frames, AudioRule::kHuggingFace);
+  EXPECT_EQ(prompt, build_prompt(tokenizer(), ask.messages, std::span(&count, 1)).ids);
+  EXPECT_EQ(static_cast<int64_t>(example.audio_spans[0].count), count);
+}
+
+TEST(MakeExample, DirectAnswersFollowTheEmptyThought) {
+  const auto example =
+      make_example(tokenizer(), one_mel(), {question("How many?", reply_without_thinking("1"))});
+  std::vector<TokenId> labels;
+  for (const auto label : example.labels)
+    if (label != kIgnore) labels.push_back(label);
+  EXPECT_EQ(tokenizer().decode(labels), "1<|EOT|>");
+  EXPECT_THAT(tokenizer().decode(example.ids), HasSubstr("<think>\n\n</think>\n"));
+}
+
+// Each of the questions that share a clip has the rows, positions and labels it would have alone.
+TEST(MakeExample, SharedQuestionsAreTheSameAsAlone) {
+  const std::vector<Question> questions = {
+      question("How many?", reply_with_thinking("First I hear 3.", "1")),
+      question("Which digits?", reply_without_thinking("3"))};
+  const TrainingExample both = make_example(tokenizer(), one_mel(), questions);
+  for (int32_t i = 0; i < 2; ++i) {
+    const TrainingExample alone =
+        make_example(tokenizer(), one_mel(), {questions[static_cast<size_t>(i)]});
+    TrainingExample seen;
+    for (size_t row = 0; row < both.ids.size(); ++row) {
+      if (both.segments[row] != 0 && both.segments[row] != i + 1) continue;
+      seen.ids.push_back(both.ids[row]);
+      seen.positions.push_back(both.positions[row]);
+      seen.labels.push_back(both.labels[row]);
+    }
+    EXPECT_EQ(seen.ids, alone.ids);
+    EXPECT_EQ(seen.positions, alone.positions);
+    EXPECT_EQ(seen.labels, alone.labels);
+  }
+}
+
+TEST(BatchLoader, BatchesDependOnTheStepAlone) {
+  DataRecipe recipe;
+  recipe.melody_share = 1;
+  const auto source = world_source(recipe, 3, tokenizer(), 80);
+  const auto first_ids = [&](int64_t first_step, int threads, int skip) {
+    BatchLoader loader(*source, 2, 80, 3, first_step, threads);
+    for (int i = 0; i < skip; ++i) loader.next();
+    const Batch batch = loader.next();
+    return std::pair(batch.ids, batch.mels);
+  };
+  const auto expected = first_ids(0, 1, 10);
+  EXPECT_EQ(first_ids(0, 2, 10), expected);
+  EXPECT_EQ(first_ids(10, 1, 0), expected);
+  EXPECT_EQ(first_ids(5, 2, 5), expected);
+  EXPECT_NE(first_ids(11, 1, 0), expected);
+}
+
+class JsonlTest : public ::testing::Test {
+ protected:
+  JsonlTest()
+      : folder_(fs::path(::testing::TempDir()) / ("stapes-jsonl-" + std::to_string(::getpid()))) {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    write_wav_file(folder_ / "a.wav", tone(0.5));
+  }
+  ~JsonlTest() override { fs::remove_all(folder_); }
+
+  std::unique_ptr<ExampleSource> open(const std::string& lines) const {
+    write_file_atomically(folder_ / "data.jsonl", lines);
+    return jsonl_source(folder_ / "data.jsonl", 1, tokenizer(), 80);
+  }
+  std::string refusal(const std::string& lines) const {
+    try {
+      open(lines);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+  fs::path folder_;
+};
+
+TEST_F(JsonlTest, TagsAndContentListsGiveTheSameExample) {
+  const auto tags = open(
+      R"({"messages":[{"role":"user","content":"<audio>What?"},{"role":"assistant","content":"<think>\nIt hums.\n</think>\nA tone."}],"audios":["a.wav"]})");
+  const TrainingExample from_tags = tags->get(Phase::kTraining, 0, 0);
+  const auto list = open(
+      R"({"messages":[{"role":"user","content":[{"type":"audio","audio":"a.wav"},{"type":"text","text":"What?"}]},{"role":"assistant","content":"<think>\nIt hums.\n</think>\nA tone."}]})");
+  const TrainingExample from_list = list->get(Phase::kTraining, 0, 0);
+  EXPECT_EQ(from_tags.ids, from_list.ids);
+  EXPECT_EQ(from_tags.labels, from_list.labels);
+  EXPECT_THAT(tokenizer().decode(from_tags.ids),
+              HasSubstr("What?<|EOT|><|BOT|>assistant\n<think>\nIt hums."));
+}
+
+TEST_F(JsonlTest, EveryLineIsUsedOnceAPass) {
+  std::string lines;
+  for (int i = 0; i < 15; ++i)
+    lines +=
+        fmt::format(
+            R"({{"messages":[{{"role":"user","content":"q{}"}},{{"role":"assistant","content":"a"}}]}})",
+            i) +
+        "\n";
+  const auto source = open(lines);
+  std::set<std::vector<TokenId>> seen;
+  for (uint64_t i = 30; i < 45; ++i) seen.insert(source->get(Phase::kTraining, i, 0).ids);
+  EXPECT_EQ(seen.size(), 15u);
+}
+
+TEST_F(JsonlTest, SaysWhichLineIsWrongAndWhy) {
+  const std::string good =
+      R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]})";
+  EXPECT_THAT(refusal(good + "\n{broken"), AllOf(HasSubstr("data.jsonl:2"), HasSubstr("messages")));
+  EXPECT_THAT(refusal(R"({"messages":[{"role":"user","content":"q"}]})"),
+              HasSubstr("must be the assistant's"));
+  EXPECT_THAT(
+      refusal(
+          R"({"messages":[{"role":"user","content":"<audio>q"},{"role":"assistant","content":"a"}]})"),
+      HasSubstr("1 <audio> tags, but 0 audio files"));
+  EXPECT_THAT(
+      refusal(
+          R"({"messages":[{"role":"user","content":"<audio>q"},{"role":"assistant","content":"a"}],"audios":["none.wav"]})"),
+      HasSubstr("none.wav"));
+  EXPECT_THAT(
+      refusal(R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":""}]})"),
+      HasSubstr("not empty"));
+  EXPECT_THAT(refusal("{\"messages\": \"\xff\"}"), HasSubstr("UTF-8"));
+  EXPECT_THAT(refusal("\n\n"), HasSubstr("no samples"));
+}
+
+}  // namespace
+}  // namespace stapes::train
