@@ -16,8 +16,10 @@ void restart_with_right_blas_kernels(char** argv) {
   if (core_name == nullptr || std::strcmp(core_name(), "Prescott") != 0) return;
 
   const char* kernels = nullptr;
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) kernels = "SkylakeX";
-  else if (__builtin_cpu_supports("avx2")) kernels = "Haswell";
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
+    kernels = "SkylakeX";
+  else if (__builtin_cpu_supports("avx2"))
+    kernels = "Haswell";
   if (kernels == nullptr) return;
   ::setenv(kVariable, kernels, 1);
   ::execv("/proc/self/exe", argv);  // where this fails, the run is merely slow

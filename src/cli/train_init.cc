@@ -21,7 +21,9 @@ struct Flags {
 int run(Flags& flags) {
   if (std::filesystem::exists(flags.folder / "config.json"))
     fail(ErrorCode::kUsage, "{} already holds a model; name another folder", flags.folder.string());
-  flags.options.dtype = flags.dtype == "f32" ? DType::kF32 : flags.dtype == "f16" ? DType::kF16 : DType::kBF16;
+  flags.options.dtype = flags.dtype == "f32"   ? DType::kF32
+                        : flags.dtype == "f16" ? DType::kF16
+                                               : DType::kBF16;
   const ModelConfig config = train::init_model(flags.folder, flags.options);
   const auto table = tensor_table(config);
   fmt::print("{}: {} tensors, {:.3f} M parameters, {}\n", flags.folder.string(), table.size(),
@@ -33,12 +35,15 @@ int run(Flags& flags) {
 
 Command add_train_init_command(CLI::App& program) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* app = add_subcommand(program, "init", "[OPTIONS] MODEL", "Make a random model in a new folder");
+  CLI::App* app =
+      add_subcommand(program, "init", "[OPTIONS] MODEL", "Make a random model in a new folder");
   app->add_option("MODEL", flags->folder, "Folder to write")->required();
   app->add_option("--like", flags->options.like, "Shape: tiny, step-audio-2-mini or step-audio-r1")
       ->capture_default_str();
-  app->add_option("--encoder-layers", flags->options.encoder_layers, "Encoder layers (default: the shape's)");
-  app->add_option("--layers", flags->options.decoder_layers, "Decoder layers (default: the shape's)");
+  app->add_option("--encoder-layers", flags->options.encoder_layers,
+                  "Encoder layers (default: the shape's)");
+  app->add_option("--layers", flags->options.decoder_layers,
+                  "Decoder layers (default: the shape's)");
   app->add_option("--tokenizer", flags->options.tokenizer,
                   "tokenizer.json to use (default: one learned from the sound world's texts)");
   app->add_option("--merges", flags->options.tokenizer_merges, "Merges of the learned tokenizer")

@@ -33,10 +33,11 @@ int run(const Flags& flags) {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
 
-  const train::SftResult result = train::run_sft(recipe, {.resume = flags.resume, .stop = &stop_requested});
+  const train::SftResult result =
+      train::run_sft(recipe, {.resume = flags.resume, .stop = &stop_requested});
   if (!result.finished) {
-    fmt::print(stderr, "stopped at step {} of {}; go on with: stapes-train sft {} --resume\n", result.steps,
-               recipe.optimizer.steps, flags.recipe.string());
+    fmt::print(stderr, "stopped at step {} of {}; go on with: stapes-train sft {} --resume\n",
+               result.steps, recipe.optimizer.steps, flags.recipe.string());
     return exit_status(ErrorCode::kCancelled);
   }
   if (!recipe.model.output.empty()) fmt::print("{}\n", recipe.model.output.string());
@@ -47,8 +48,9 @@ int run(const Flags& flags) {
 
 Command add_train_sft_command(CLI::App& program) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* app = add_subcommand(program, "sft", "[OPTIONS] RECIPE",
-                                 "Supervised fine-tuning: encoder, adaptor and decoder (docs/training.md)");
+  CLI::App* app =
+      add_subcommand(program, "sft", "[OPTIONS] RECIPE",
+                     "Supervised fine-tuning: encoder, adaptor and decoder (docs/training.md)");
   app->add_option("RECIPE", flags->recipe, "Recipe (TOML)")->required();
   app->add_option("--digits", flags->digits, "Folder of spoken digits, instead of the recipe's");
   app->add_flag("--resume", flags->resume, "Go on from the run's latest checkpoint");

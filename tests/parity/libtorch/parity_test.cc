@@ -1,5 +1,5 @@
-// The same checkpoint in `stapes` and in the libtorch form of train/nn: encoder output, logits and greedy
-// continuation. Two programs that share names and shapes (spec/) but no arithmetic.
+// The same checkpoint in `stapes` and in the libtorch form of train/nn: encoder output, logits and
+// greedy continuation. Two programs that share names and shapes (spec/) but no arithmetic.
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -18,19 +18,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// f32 sums of up to 27,648 products in another order: the error of a row grows like the square root of
-// the count times 2^-24 (1e-5), and passes through a handful of layers. A wrong formula (mask, norm, rotation,
-// pool before norm) is off by 1e-1 and more.
+// f32 sums of up to 27,648 products in another order: the error of a row grows like the square root
+// of the count times 2^-24 (1e-5), and passes through a handful of layers. A wrong formula (mask,
+// norm, rotation, pool before norm) is off by 1e-1 and more.
 constexpr double kRelativeTolerance = 2e-4;
 
 double relative_distance(const Tensor& ours, const torch::Tensor& theirs) {
   const torch::Tensor wrapped =
-      torch::from_blob(const_cast<float*>(ours.data()), ours.shape(), torch::kFloat32).view(theirs.sizes());
+      torch::from_blob(const_cast<float*>(ours.data()), ours.shape(), torch::kFloat32)
+          .view(theirs.sizes());
   return ((wrapped - theirs).norm() / theirs.norm()).item<double>();
 }
 
 torch::Tensor wrap(const Tensor& tensor) {
-  return torch::from_blob(const_cast<float*>(tensor.data()), tensor.shape(), torch::kFloat32).clone();
+  return torch::from_blob(const_cast<float*>(tensor.data()), tensor.shape(), torch::kFloat32)
+      .clone();
 }
 
 class TorchModel {
@@ -39,13 +41,17 @@ class TorchModel {
       : config_(load_config(folder)), parameters_(train::Parameters::load(folder, config_)) {}
 
   torch::Tensor encode(const Tensor& mel, AudioRule rule) const {
-    const train::PaddedMels mels{wrap(mel).unsqueeze(0), torch::tensor({mel.dim(0)}, torch::kInt64)};
+    const train::PaddedMels mels{wrap(mel).unsqueeze(0),
+                                 torch::tensor({mel.dim(0)}, torch::kInt64)};
     return train::encode_audio(parameters_, config_, mels, rule);
   }
-  torch::Tensor adapt(const torch::Tensor& encoded) const { return train::adapt_audio(parameters_, encoded); }
+  torch::Tensor adapt(const torch::Tensor& encoded) const {
+    return train::adapt_audio(parameters_, encoded);
+  }
 
   // Logits [T, V] of all rows. `audio` [1, rows, D] stands at the placeholder rows.
-  torch::Tensor logits(const std::vector<int64_t>& ids, int64_t placeholder, const torch::Tensor& audio) const {
+  torch::Tensor logits(const std::vector<int64_t>& ids, int64_t placeholder,
+                       const torch::Tensor& audio) const {
     const auto rows = static_cast<int64_t>(ids.size());
     train::DecoderRows decoder_rows;
     decoder_rows.ids = torch::tensor(ids, torch::kInt64).unsqueeze(0);
@@ -70,7 +76,8 @@ class TorchModel {
 
 class ParityTest : public ::testing::Test {
  protected:
-  ParityTest() : folder_(fs::path(::testing::TempDir()) / ("stapes-parity-" + std::to_string(::getpid()))) {
+  ParityTest()
+      : folder_(fs::path(::testing::TempDir()) / ("stapes-parity-" + std::to_string(::getpid()))) {
     fs::remove_all(folder_);
     at::globalContext().setUserEnabledMkldnn(false);
   }
@@ -84,8 +91,10 @@ class ParityTest : public ::testing::Test {
     const Generator ours = Generator::open(folder_, options);
 
     Request request;
-    request.clips.push_back(load_audio_file(fs::path(STAPES_SOURCE_DIR) / "samples/three-seven-one.wav"));
-    request.messages.push_back({"user", {ContentPart::of_audio(0), ContentPart::of_text("Which digits are spoken?")}});
+    request.clips.push_back(
+        load_audio_file(fs::path(STAPES_SOURCE_DIR) / "samples/three-seven-one.wav"));
+    request.messages.push_back(
+        {"user", {ContentPart::of_audio(0), ContentPart::of_text("Which digits are spoken?")}});
     request.sampling.temperature = 0;
     request.sampling.max_tokens = tokens;
     const Trace trace = ours.trace(request);
@@ -106,9 +115,11 @@ class ParityTest : public ::testing::Test {
   }
 
  private:
-  // Step by step along our tokens: each must be their most likely one too, or within rounding of it.
-  static void expect_greedy_continuation(const Generator& ours, const Request& request, const TorchModel& theirs,
-                                         const Trace& trace, int64_t placeholder, const torch::Tensor& audio) {
+  // Step by step along our tokens: each must be their most likely one too, or within rounding of
+  // it.
+  static void expect_greedy_continuation(const Generator& ours, const Request& request,
+                                         const TorchModel& theirs, const Trace& trace,
+                                         int64_t placeholder, const torch::Tensor& audio) {
     const auto generation = ours.generate_batch(std::span(&request, 1)).front();
     ASSERT_FALSE(generation.ids.empty());
     std::vector<int64_t> ids = trace.prompt_ids;
@@ -138,13 +149,17 @@ TEST_F(ParityTest, TinyModelStoredInBf16) {
   compare(AudioRule::kHuggingFace, 24);
 }
 
-// Two encoder and two decoder layers of Step-Audio-R1's real widths (its vocabulary is cut to the small
-// tokenizer's: 158,720 rows more would say nothing new and take 3 GB).
+// Two encoder and two decoder layers of Step-Audio-R1's real widths (its vocabulary is cut to the
+// small tokenizer's: 158,720 rows more would say nothing new and take 3 GB).
 TEST_F(ParityTest, TwoLayersOfStepAudioR1) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "SKIPPED: a billion weights are too slow under a sanitizer";
 #endif
-  train::init_model(folder_, {.like = "step-audio-r1", .encoder_layers = 2, .decoder_layers = 2, .vocabulary = 640, .dtype = DType::kBF16});
+  train::init_model(folder_, {.like = "step-audio-r1",
+                              .encoder_layers = 2,
+                              .decoder_layers = 2,
+                              .vocabulary = 640,
+                              .dtype = DType::kBF16});
   compare(AudioRule::kHuggingFace, 6);
 }
 
