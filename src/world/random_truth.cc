@@ -12,7 +12,7 @@ Truth random_speech_truth(int max_digits, Rng& rng) {
   for (int64_t i = 0; i < digits; ++i) {
     Event& event = truth.events.emplace_back();
     event.digit = static_cast<int>(rng.integer(0, 9));
-    event.speaker = one_speaker || rng.chance(0.5) ? "first" : "second";
+    event.speaker = one_speaker && i > 0 ? truth.events[0].speaker : rng.pick(kDigitSpeakers);
   }
   return truth;
 }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cctype>
 #include <map>
 #include <set>
@@ -38,6 +39,10 @@ Truth notes(const std::vector<int>& midi_notes, int trend = 0) {
 TEST(Thinking, IsWordedAsAgreed) {
   const Truth three = digits({3, 7, 1}, "aab");
   const Truth melody = notes({64, 67, 62, 62});
+  Truth rising = notes({64, 67, 62}, +1);
+  rising.events[0].level_db = -31.6;
+  rising.events[1].level_db = -26.2;
+  rising.events[2].level_db = -20.0;
   const struct {
     Task task;
     const Truth& truth;
@@ -49,7 +54,7 @@ TEST(Thinking, IsWordedAsAgreed) {
       {Task::kSum, three, "First I hear 3, second 7, third 1. 3 + 7 = 10. 10 + 1 = 11.", "11"},
       {Task::kLargest, three, "First I hear 3, second 7, third 1. 3 < 7, so 7. 7 > 1, so 7.", "7"},
       {Task::kSameSpeaker, three,
-       "First I hear one voice, second the same voice, third another voice. The voices differ.",
+       "First I hear a; second a, the same voice; third b, another voice. The voices differ.",
        "no"},
       {Task::kCountNotes, melody,
        "First E4; second G4, up; third D4, down; fourth D4, same. That makes 4 notes.", "4"},
@@ -60,7 +65,9 @@ TEST(Thinking, IsWordedAsAgreed) {
        "fourth D4, same, best G4 2.",
        "2"},
       {Task::kLoudness, melody,
-       "The first notes and the last notes are equally loud. The loudness is steady.", "steady"},
+       "First 0 dB, second 0 dB, third 0 dB, fourth 0 dB. The loudness is steady.", "steady"},
+      {Task::kLoudness, rising, "First -12 dB, second -6 dB, third 0 dB. The loudness rises.",
+       "rise"},
   };
   for (const auto& expected : cases) {
     EXPECT_EQ(thinking_for(expected.task, expected.truth), expected.thinking);
@@ -89,10 +96,6 @@ std::vector<std::string> pieces(const std::string& text) {
     in_word = letter;
   }
   return found;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 std::string number_after(const std::string& text, const std::string& words) {
@@ -206,6 +209,46 @@ std::string follow_highest(const std::string& text) {
   return best_place;
 }
 
+// Do the voices differ? Each remark must fit the two names that it compares.
+bool follow_voices(const std::string& text) {
+  std::istringstream parts(text.substr(std::string("First I hear ").size()));
+  std::string part, first;
+  bool differ = false;
+  while (std::getline(parts, part, ';')) {
+    part = part.substr(0, part.find('.'));
+    if (first.empty()) {
+      first = part;
+      continue;
+    }
+    std::istringstream words(part);
+    std::string place, name, remark;
+    words >> place >> name;
+    std::getline(words, remark);
+    const bool other = name != first + ",";
+    EXPECT_EQ(remark, other ? " another voice" : " the same voice") << text;
+    differ = differ || other;
+  }
+  return differ;
+}
+
+// The trend of the levels that are named, which the last sentence must state.
+std::string follow_levels(const std::string& text) {
+  std::vector<int> levels;
+  std::istringstream words(text);
+  std::string word, before;
+  while (words >> word) {
+    if (word.starts_with("dB")) levels.push_back(std::stoi(before));
+    before = word;
+  }
+  EXPECT_EQ(*std::max_element(levels.begin(), levels.end()), 0) << text;
+  const int change = levels.back() - levels.front();
+  const bool rises = change >= 6, falls = change <= -6;
+  EXPECT_THAT(text, HasSubstr(rises   ? "The loudness rises."
+                              : falls ? "The loudness falls."
+                                      : "The loudness is steady."));
+  return rises ? "rise" : falls ? "fall" : "steady";
+}
+
 std::string evaluate(Task task, const std::string& text) {
   switch (task) {
     case Task::kTranscribe: {
@@ -221,7 +264,7 @@ std::string evaluate(Task task, const std::string& text) {
     case Task::kLargest:
       return follow_chain(text);
     case Task::kSameSpeaker: {
-      const bool differ = contains(text, "another voice");
+      const bool differ = follow_voices(text);
       EXPECT_THAT(text, HasSubstr(differ ? "The voices differ." : "The voice stays the same."));
       return differ ? "no" : "yes";
     }
@@ -233,9 +276,7 @@ std::string evaluate(Task task, const std::string& text) {
     case Task::kHighestNote:
       return follow_highest(text);
     case Task::kLoudness:
-      if (contains(text, "loudness rises.")) return "rise";
-      if (contains(text, "loudness falls.")) return "fall";
-      return contains(text, "loudness is steady.") ? "steady" : "";
+      return follow_levels(text);
   }
   return {};
 }

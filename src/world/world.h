@@ -2,6 +2,7 @@
 // a reference chain of thought that names what is heard. Everything is a function of (seed, index).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,6 +14,11 @@
 namespace stapes::world {
 
 enum class Split : uint8_t { kTrain, kTest };
+
+// The voices of the Free Spoken Digit Dataset, as its files name them. Other folders may have
+// others.
+inline constexpr std::array<const char*, 6> kDigitSpeakers = {"george",  "jackson", "lucas",
+                                                              "nicolas", "theo",    "yweweler"};
 
 // One thing that sounds: a spoken digit or a note.
 struct Event {

@@ -13,9 +13,6 @@ namespace {
 using world::Split;
 using world::Task;
 
-constexpr std::array<const char*, 6> kSpeakers = {"george",  "jackson", "lucas",
-                                                  "nicolas", "theo",    "yweweler"};
-
 // Streams of random numbers that must not meet.
 enum Stream : uint64_t { kKind = 1, kQuestions = 2, kMask = 3 };
 
@@ -25,8 +22,9 @@ int32_t sound_class(const world::Event& event) {
 }
 
 int32_t speaker_class(const world::Event& event) {
-  const auto speaker = std::find(kSpeakers.begin(), kSpeakers.end(), event.speaker);
-  return speaker == kSpeakers.end() ? 0 : 1 + static_cast<int32_t>(speaker - kSpeakers.begin());
+  const auto& known = world::kDigitSpeakers;
+  const auto speaker = std::find(known.begin(), known.end(), event.speaker);
+  return speaker == known.end() ? 0 : 1 + static_cast<int32_t>(speaker - known.begin());
 }
 
 int32_t level_class(const world::Event& event, const world::Truth& truth) {

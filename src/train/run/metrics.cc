@@ -91,15 +91,15 @@ void EventFile::record(const std::string& event) {
 }
 
 MetricsLog::MetricsLog(const std::filesystem::path& folder, const std::string& name,
-                       int64_t first_step)
-    : csv_path_(folder / (name + ".csv")), events_(folder, first_step), name_(name) {
+                       int64_t steps_done)
+    : csv_path_(folder / (name + ".csv")), events_(folder, steps_done), name_(name) {
   std::string kept;
-  if (first_step > 0 && std::filesystem::exists(csv_path_)) {
+  if (steps_done > 0 && std::filesystem::exists(csv_path_)) {
     std::istringstream lines(read_file(csv_path_));
     std::string line;
     while (std::getline(lines, line)) {
       const bool header = line.starts_with("step");
-      if (header || std::atoll(line.c_str()) < first_step) kept += line + "\n";
+      if (header || std::atoll(line.c_str()) <= steps_done) kept += line + "\n";
       has_header_ = has_header_ || header;
     }
   }

@@ -26,9 +26,8 @@ class EventFile {
 // Rows of `step` and named columns. The columns are those of the first row.
 class MetricsLog {
  public:
-  // `first_step`: rows of a previous run from this step on are dropped (a resumed run writes them
-  // again).
-  MetricsLog(const std::filesystem::path& folder, const std::string& name, int64_t first_step);
+  // Rows of a previous run after `steps_done` are dropped: a resumed run writes them again.
+  MetricsLog(const std::filesystem::path& folder, const std::string& name, int64_t steps_done);
   void write(int64_t step, const std::vector<std::pair<std::string, double>>& values);
 
  private:

@@ -33,7 +33,7 @@ TEST_F(MetricsTest, ResumeDropsTheRowsThatWillComeAgain) {
     for (int64_t step = 1; step <= 4; ++step)
       log.write(step, {{"loss", 0.5 * static_cast<double>(step)}});
   }
-  MetricsLog log(folder_, "train", 3);
+  MetricsLog log(folder_, "train", 2);
   log.write(3, {{"loss", 9}});
   EXPECT_EQ(read_file(folder_ / "train.csv"), "step,loss\n1,0.5\n2,1\n3,9\n");
 }

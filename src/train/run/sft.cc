@@ -15,6 +15,7 @@
 #include "train/run/checkpoint.h"
 #include "train/run/init.h"
 #include "train/run/metrics.h"
+#include "train/run/optimizer.h"
 #include "train/run/progress.h"
 
 namespace stapes::train {
@@ -25,16 +26,6 @@ namespace fs = std::filesystem;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// Warm-up, then a cosine from 1 to the recipe's last ratio.
-double learning_rate_ratio(const OptimizerRecipe& recipe, int64_t step) {
-  if (step < recipe.warmup_steps)
-    return static_cast<double>(step + 1) / static_cast<double>(recipe.warmup_steps);
-  const auto length = static_cast<double>(std::max<int64_t>(recipe.steps - recipe.warmup_steps, 1));
-  const double progress = std::min(static_cast<double>(step - recipe.warmup_steps) / length, 1.0);
-  const double cosine = 0.5 * (1.0 + std::cos(M_PI * progress));
-  return recipe.final_learning_rate_ratio + (1.0 - recipe.final_learning_rate_ratio) * cosine;
 }
 
 DType save_dtype(const std::string& name) {
@@ -98,7 +89,7 @@ class SftRun {
     helper_ = FrameHelper::random(config_.encoder.width);
     helper_.weight = helper_.weight.to(device_).set_requires_grad(true);
     helper_.bias = helper_.bias.to(device_).set_requires_grad(true);
-    make_optimizer();
+    optimizer_.emplace(recipe.optimizer, parameters_, helper_);
     if (checkpoint_) restore();
   }
 
@@ -166,36 +157,6 @@ class SftRun {
     return random;
   }
 
-  void make_optimizer() {
-    struct Group {
-      std::vector<torch::Tensor> tensors;
-      double scale, weight_decay;
-    };
-    const double encoder = recipe_.optimizer.encoder_learning_rate_scale;
-    const double decay = recipe_.optimizer.weight_decay;
-    std::vector<Group> groups = {
-        {{}, encoder, decay}, {{}, encoder, 0}, {{}, 1, decay}, {{}, 1, 0}};
-    for (const auto& name : parameters_.names()) {
-      const torch::Tensor& tensor = parameters_[name];
-      const size_t part = name.starts_with("encoder.") ? 0 : 2;
-      const bool table = name.find("embed") != std::string::npos;
-      groups[part + (tensor.dim() < 2 || table ? 1 : 0)].tensors.push_back(tensor);
-    }
-    groups[0].tensors.push_back(helper_.weight);
-    groups[1].tensors.push_back(helper_.bias);
-    std::vector<torch::optim::OptimizerParamGroup> torch_groups;
-    for (auto& group : groups) {
-      scales_.push_back(group.scale);
-      auto settings = std::make_unique<torch::optim::AdamWOptions>(recipe_.optimizer.learning_rate);
-      settings->betas({recipe_.optimizer.beta1, recipe_.optimizer.beta2})
-          .weight_decay(group.weight_decay)
-          .eps(1e-8);
-      torch_groups.emplace_back(std::move(group.tensors), std::move(settings));
-    }
-    optimizer_.emplace(std::move(torch_groups),
-                       torch::optim::AdamWOptions(recipe_.optimizer.learning_rate));
-  }
-
   void restore() {
     const TrainerState state = load_state(*checkpoint_);
     if (state.recipe != recipe_.source_text)
@@ -207,7 +168,7 @@ class SftRun {
       fail(ErrorCode::kInvalidData, "--resume: the training data have changed since {}",
            checkpoint_->string());
     load_helper(*checkpoint_, helper_);
-    load_optimizer(*checkpoint_, *optimizer_);
+    load_optimizer(*checkpoint_, optimizer_->adamw());
     step_ = state.step;
   }
 
@@ -229,16 +190,16 @@ class SftRun {
     figures.forward_s = seconds_since(start);
 
     start = Clock::now();
-    optimizer_->zero_grad();
+    optimizer_->zero_gradients();
     loss.backward();
     figures.backward_s = seconds_since(start);
 
     start = Clock::now();
     figures.text_loss = losses.text.item<double>();
     figures.frame_loss = losses.frames.item<double>();
-    figures.gradient_norm = clip_gradients();
+    figures.gradient_norm = optimizer_->clip_gradients();
     figures.finite = std::isfinite(loss.item<double>()) && std::isfinite(figures.gradient_norm);
-    if (figures.finite) update(figures);
+    if (figures.finite) figures.learning_rate = optimizer_->step(step_);
     figures.update_s = seconds_since(start);
 
     figures.text_accuracy = share(losses.text_right, losses.text_count);
@@ -250,30 +211,6 @@ class SftRun {
 
   static double share(int64_t part, int64_t all) {
     return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
-  }
-
-  double clip_gradients() {
-    std::vector<torch::Tensor> squares;
-    for (const auto& group : optimizer_->param_groups())
-      for (const auto& tensor : group.params())
-        if (tensor.grad().defined()) squares.push_back(tensor.grad().pow(2).sum());
-    const double norm = torch::stack(squares).sum().sqrt().item<double>();
-    if (norm > recipe_.optimizer.gradient_clip) {
-      const double scale = recipe_.optimizer.gradient_clip / norm;
-      for (auto& group : optimizer_->param_groups())
-        for (auto& tensor : group.params())
-          if (tensor.grad().defined()) tensor.mutable_grad().mul_(scale);
-    }
-    return norm;
-  }
-
-  void update(StepFigures& figures) {
-    figures.learning_rate =
-        recipe_.optimizer.learning_rate * learning_rate_ratio(recipe_.optimizer, step_);
-    for (size_t i = 0; i < scales_.size(); ++i)
-      static_cast<torch::optim::AdamWOptions&>(optimizer_->param_groups()[i].options())
-          .lr(figures.learning_rate * scales_[i]);
-    optimizer_->step();
   }
 
   // A bad batch is skipped and counted; ten in a row mean that the weights or the data are broken.
@@ -350,7 +287,8 @@ class SftRun {
 
   void save() {
     save_checkpoint(recipe_.run_folder, {step_, recipe_.source_text, source_->fingerprint()},
-                    files_, on_cpu(), helper_, *optimizer_, recipe_.logging.keep_checkpoints);
+                    files_, on_cpu(), helper_, optimizer_->adamw(),
+                    recipe_.logging.keep_checkpoints);
   }
 
   bool stop_requested() const { return options_.stop != nullptr && options_.stop->load(); }
@@ -365,8 +303,7 @@ class SftRun {
   std::unique_ptr<ExampleSource> source_;
   Parameters parameters_;
   FrameHelper helper_;
-  std::optional<torch::optim::AdamW> optimizer_;
-  std::vector<double> scales_;  // of the learning rate, by group
+  std::optional<Optimizer> optimizer_;
   int64_t step_ = 0;
   int not_finite_in_a_row_ = 0;
 };

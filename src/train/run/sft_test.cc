@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -23,7 +24,9 @@ namespace fs = std::filesystem;
 
 class SftTest : public ::testing::Test {
  protected:
-  SftTest() : folder_(fs::path(::testing::TempDir()) / "stapes-sft-test") {
+  SftTest()
+      : folder_(fs::path(::testing::TempDir()) /
+                ("stapes-sft-test-" + std::to_string(::getpid()))) {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }
