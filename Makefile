@@ -5,7 +5,7 @@ SHELL := bash
 
 PRESET ?= release
 JOBS ?= $(shell nproc)
-SAMPLE ?= samples/three-seven-one.wav
+SAMPLE ?= samples/five-zero-nine-two.wav
 QUESTION ?= Which digits are spoken?
 
 .PHONY: build demo test asan tsan format clean help
