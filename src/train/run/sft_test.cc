@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -16,6 +18,7 @@
 #include "stapes/error.h"
 #include "tensor/safetensors.h"
 #include "train/run/checkpoint.h"
+#include "train/run/optimizer.h"
 
 namespace stapes::train {
 namespace {
@@ -131,6 +134,46 @@ TEST_F(SftTest, RefusesAChangedRecipeUnderResume) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("recipe is not the one"));
   }
+}
+
+// Files may not grow beyond a megabyte while it lives: what a full disk looks like to a writer.
+class FullDisk {
+ public:
+  FullDisk() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit small = before_;
+    small.rlim_cur = 1 << 20;
+    ::setrlimit(RLIMIT_FSIZE, &small);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(SftTest, FullDiskLeavesTheLastGoodCheckpoint) {
+  const Recipe small = recipe("full", 1, 1);
+  run_sft(small, {});
+  const auto good = *latest_checkpoint(small.run_folder);
+  const ModelConfig config = load_config(good);
+  const Parameters parameters = Parameters::load(good, config);
+  const FrameHelper helper = FrameHelper::random(config.encoder.width);
+  Optimizer optimizer(small.optimizer, parameters, helper);
+  try {
+    const FullDisk full;
+    save_checkpoint(small.run_folder, {2, small.source_text, ""}, read_model_files(good),
+                    parameters, helper, optimizer.adamw(), 1);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kIo);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("model.safetensors"));
+  }
+  EXPECT_EQ(*latest_checkpoint(small.run_folder), good);
+  EXPECT_EQ(std::distance(fs::directory_iterator(good.parent_path()), fs::directory_iterator()), 1);
+  EXPECT_NO_THROW(Parameters::load(good, config));
 }
 
 TEST_F(SftTest, NeverSavesWeightsThatAreNotFinite) {
