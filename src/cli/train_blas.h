@@ -3,7 +3,7 @@
 
 namespace stapes::cli {
 
-// Debian 12's OpenBLAS (0.3.21) takes newer processors for a Prescott of 2004 and is then five
+// Debian 12's OpenBLAS (0.3.21) takes some newer processors for a Prescott of 2004 and is then five
 // times slower. Where that happened and the processor has AVX-512 or AVX2, this starts the program
 // again with OPENBLAS_CORETYPE set. A value that the user has set is left alone.
 void restart_with_right_blas_kernels(char** argv);

@@ -1,6 +1,7 @@
 #include "train/run/sft.h"
 
 #include <ATen/autocast_mode.h>
+#include <dlfcn.h>
 
 #include <chrono>
 #include <cmath>
@@ -122,6 +123,11 @@ class SftRun {
  private:
   void choose_device() {
     torch::set_num_threads(recipe_.optimizer.threads);
+    // Debian's OpenBLAS keeps a thread pool of its own, which libtorch does not tell.
+    using SetThreads = void (*)(int);
+    if (const auto set_threads =
+            reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
+      set_threads(recipe_.optimizer.threads);
     device_ =
         torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
     // Debian's oneDNN gives wrong gradients of gelu for some layouts in f32; with bf16 it is the
