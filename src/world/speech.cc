@@ -1,6 +1,7 @@
 #include "world/speech.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "world/mixing.h"
@@ -10,6 +11,12 @@ namespace {
 
 constexpr double kTargetSeconds = 4.0;  // silence is shortened towards this
 constexpr double kMinSilenceSeconds = 0.05;
+
+// How often pieces are joined at the levels at which they were recorded (speakers of the digit set
+// lie up to 30 dB apart) instead of at one level, and how often nothing is between them.
+constexpr double kRecordedLevelsShare = 0.3;
+constexpr double kSilentShare = 0.15;
+constexpr double kSilentShareAtRecordedLevels = 0.5;
 
 std::vector<int> draw_speakers(int digits, int speaker_count, Rng& rng) {
   const auto any = [&] { return static_cast<int>(rng.integer(0, speaker_count - 1)); };
@@ -40,11 +47,25 @@ std::vector<double> draw_silences(size_t recordings, double sounding_s, Rng& rng
   return silences;
 }
 
+// Noise that even the quietest event is heard through, or none.
+double draw_snr_db(const std::vector<std::vector<float>>& sounds, double silent_share, Rng& rng) {
+  if (rng.chance(silent_share)) return std::numeric_limits<double>::infinity();
+  double energy = 0, count = 0, quietest = std::numeric_limits<double>::infinity();
+  for (const auto& sound : sounds) {
+    const double level = rms(sound);
+    energy += level * level * static_cast<double>(sound.size());
+    count += static_cast<double>(sound.size());
+    quietest = std::min(quietest, level);
+  }
+  return rng.uniform(10, 40) + std::max(0.0, to_db(std::sqrt(energy / count) / quietest) - 6);
+}
+
 }  // namespace
 
 Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& options, Rng& rng) {
   const auto digits = static_cast<int>(rng.integer(options.min_digits, options.max_digits));
   const double speed = options.augment ? rng.uniform(0.85, 1.15) : 1.0;
+  const bool recorded_levels = options.augment && rng.chance(kRecordedLevelsShare);
   bank.require_speakers(split, 1);
 
   Clip clip;
@@ -54,8 +75,8 @@ Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& o
     const SpokenDigit& spoken = bank.draw(split, speaker, rng);
     std::vector<float> sound =
         options.augment ? change_speed(spoken.samples, speed) : spoken.samples;
-    if (options.augment) {
-      // All speakers at one level first: how loud a microphone was must not tell who speaks.
+    if (options.augment && !recorded_levels) {
+      // All speakers at one level first: how loud a microphone was shall not tell who speaks.
       const auto gain = static_cast<float>(0.1 * from_db(rng.uniform(-6, 6)) / rms(sound));
       for (float& sample : sound) sample *= gain;
     }
@@ -80,7 +101,10 @@ Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& o
 
   Recording how;
   how.colour = options.augment;
-  how.snr_db = options.augment ? rng.uniform(10, 40) : std::numeric_limits<double>::infinity();
+  how.snr_db =
+      options.augment
+          ? draw_snr_db(sounds, recorded_levels ? kSilentShareAtRecordedLevels : kSilentShare, rng)
+          : std::numeric_limits<double>::infinity();
   how.peak_dbfs = options.augment ? rng.uniform(-30, -3) : std::min(to_db(peak), -0.1);
   record(clip, how, rng);
   return clip;

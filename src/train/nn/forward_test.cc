@@ -62,10 +62,9 @@ TrainingExample random_example(const ModelConfig& config, int64_t mel_frames, in
 }
 
 FrameHelper random_helper(const ModelConfig& config) {
-  FrameHelper helper = FrameHelper::random(config.encoder.width);
+  FrameHelper helper = FrameHelper::zero(config);
   torch::manual_seed(3);
-  helper.weight = torch::randn_like(helper.weight) * 0.3;
-  helper.bias = torch::randn_like(helper.bias) * 0.3;
+  for (const auto& [name, tensor] : helper.tensors()) *tensor = torch::randn_like(*tensor) * 0.3;
   return helper;
 }
 

@@ -1,5 +1,7 @@
 #include "train/nn/losses.h"
 
+#include <tuple>
+
 namespace stapes::train {
 namespace {
 
@@ -10,6 +12,11 @@ Tensor integers(const std::vector<int64_t>& values, at::IntArrayRef shape, torch
   return torch::tensor(values, torch::kInt64).view(shape).to(device);
 }
 
+// Labels [C, P] of every `stride`-th frame, flat. The adaptor's row r is centred on frame 2 r.
+Tensor every(const Tensor& labels, int64_t stride) {
+  return labels.slice(1, 0, labels.size(1), stride).reshape({-1});
+}
+
 // Mean over known labels; zero (not NaN) where none is known.
 Tensor known_cross_entropy(const Tensor& logits, const Tensor& labels) {
   const Tensor sum = F::cross_entropy(
@@ -17,35 +24,63 @@ Tensor known_cross_entropy(const Tensor& logits, const Tensor& labels) {
   return sum / (labels != kIgnore).sum().clamp_min(1);
 }
 
-void add_frame_loss(const FrameHelper& helper, const DeviceBatch& batch, const Tensor& encoded,
-                    Losses& losses) {
+// Scores of one probe, by what they are about; loss and counts.
+struct ProbeScores {
+  Tensor sound, ordinal, speaker, voice, level;  // [rows, classes]
+};
+
+ProbeScores probe(const FrameProbe& probe, const Tensor& rows) {
   const Tensor scores =
-      F::linear(encoded.reshape({-1, encoded.size(2)}), helper.weight, helper.bias)
-          .to(torch::kFloat32);
+      F::linear(rows.reshape({-1, rows.size(2)}), probe.weight, probe.bias).to(torch::kFloat32);
   int64_t taken = 0;
   const auto next = [&](int64_t classes) {
     taken += classes;
     return scores.narrow(1, taken - classes, classes);
   };
-  const Tensor sound = next(kSoundClasses);
-  losses.frames = known_cross_entropy(sound, batch.frame_sound) +
-                  known_cross_entropy(next(kOrdinalClasses), batch.frame_ordinal);
-  losses.frames = losses.frames + known_cross_entropy(next(kSpeakerClasses), batch.frame_speaker);
-  losses.frames = losses.frames + known_cross_entropy(next(kVoiceClasses), batch.frame_voice);
-  losses.frames = losses.frames + known_cross_entropy(next(kLevelClasses), batch.frame_level);
-  const Tensor sounding = batch.frame_sound > 0;
-  losses.frames_count = sounding.sum().item<int64_t>();
-  losses.frames_right = ((sound.argmax(1) == batch.frame_sound) & sounding).sum().item<int64_t>();
+  ProbeScores by_subject;
+  by_subject.sound = next(kSoundClasses);
+  by_subject.ordinal = next(kOrdinalClasses);
+  by_subject.speaker = next(kSpeakerClasses);
+  by_subject.voice = next(kVoiceClasses);
+  by_subject.level = next(kLevelClasses);
+  return by_subject;
+}
+
+// Row r of the probe's input stands for frame r * `stride`.
+Tensor probe_loss(const ProbeScores& scores, const DeviceBatch& batch, int64_t stride) {
+  const auto loss = [&](const Tensor& of_subject, const Tensor& labels) {
+    return known_cross_entropy(of_subject, every(labels, stride));
+  };
+  return loss(scores.sound, batch.frame_sound) + loss(scores.ordinal, batch.frame_ordinal) +
+         loss(scores.speaker, batch.frame_speaker) + loss(scores.voice, batch.frame_voice) +
+         loss(scores.level, batch.frame_level);
+}
+
+// How many rows where something is to be named (label > 0), and how many are named right.
+std::pair<int64_t, int64_t> count_right(const Tensor& scores, const Tensor& labels) {
+  const Tensor named = labels > 0;
+  return {((scores.argmax(1) == labels) & named).sum().item<int64_t>(),
+          named.sum().item<int64_t>()};
 }
 
 }  // namespace
 
-FrameHelper FrameHelper::random(int64_t encoder_width) {
-  return {torch::zeros({kFrameClasses, encoder_width}), torch::zeros({kFrameClasses})};
+FrameHelper FrameHelper::zero(const ModelConfig& config) {
+  const auto probe = [](int64_t width) {
+    return FrameProbe{torch::zeros({kFrameClasses, width}), torch::zeros({kFrameClasses})};
+  };
+  return {probe(config.encoder.width), probe(config.decoder.width)};
+}
+
+std::vector<std::pair<std::string, Tensor*>> FrameHelper::tensors() {
+  return {{"encoder.weight", &encoder.weight},
+          {"encoder.bias", &encoder.bias},
+          {"adaptor.weight", &adaptor.weight},
+          {"adaptor.bias", &adaptor.bias}};
 }
 
 DeviceBatch to_device(const Batch& batch, torch::Device device) {
-  const int64_t b = batch.examples, t = batch.rows, frames = batch.clips * batch.encoder_frames;
+  const int64_t b = batch.examples, t = batch.rows;
   DeviceBatch out;
   out.mels.values = torch::tensor(batch.mels, torch::kFloat32)
                         .view({batch.clips, batch.mel_frames, batch.mel_bands})
@@ -57,11 +92,11 @@ DeviceBatch to_device(const Batch& batch, torch::Device device) {
   out.rows.audio_rows = integers(batch.audio_rows, {-1}, device);
   out.rows.audio_sources = integers(batch.audio_sources, {-1}, device);
   out.labels = integers(batch.labels, {b * t}, device);
-  out.frame_sound = integers(batch.frame_sound, {frames}, device);
-  out.frame_ordinal = integers(batch.frame_ordinal, {frames}, device);
-  out.frame_speaker = integers(batch.frame_speaker, {frames}, device);
-  out.frame_voice = integers(batch.frame_voice, {frames}, device);
-  out.frame_level = integers(batch.frame_level, {frames}, device);
+  out.frame_sound = integers(batch.frame_sound, {batch.clips, batch.encoder_frames}, device);
+  out.frame_ordinal = integers(batch.frame_ordinal, {batch.clips, batch.encoder_frames}, device);
+  out.frame_speaker = integers(batch.frame_speaker, {batch.clips, batch.encoder_frames}, device);
+  out.frame_voice = integers(batch.frame_voice, {batch.clips, batch.encoder_frames}, device);
+  out.frame_level = integers(batch.frame_level, {batch.clips, batch.encoder_frames}, device);
   out.tokens = batch.tokens;
   out.tokens_in_loss = batch.tokens_in_loss;
   out.clips = batch.clips;
@@ -75,8 +110,14 @@ Losses supervised_losses(const Parameters& parameters, const ModelConfig& config
   Tensor audio;
   if (batch.clips > 0) {
     const Tensor encoded = encode_audio(parameters, config, batch.mels, AudioRule::kHuggingFace);
-    add_frame_loss(helper, batch, encoded, losses);
     audio = adapt_audio(parameters, encoded);
+    const ProbeScores heard = probe(helper.encoder, encoded);
+    const ProbeScores passed_on = probe(helper.adaptor, audio);
+    losses.frames = probe_loss(heard, batch, 1) + probe_loss(passed_on, batch, 2);
+    std::tie(losses.frames_right, losses.frames_count) =
+        count_right(heard.sound, every(batch.frame_sound, 1));
+    std::tie(losses.voices_right, losses.voices_count) =
+        count_right(passed_on.speaker, every(batch.frame_speaker, 2));
   }
   const Tensor hidden = decode(parameters, config, batch.rows, audio);
   // Only rows in the loss pay for the vocabulary.

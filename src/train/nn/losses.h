@@ -8,31 +8,44 @@
 
 namespace stapes::train {
 
-// The encoder's helper: one linear layer that must say, for each encoder frame, what sounds, the
-// how-manieth event it is, and who speaks. The release starts from an encoder that was trained on
-// speech recognition; a model trained from nothing has none, and this takes its place. It is thrown
-// away after the training.
-struct FrameHelper {
-  torch::Tensor weight;  // [kFrameClasses, encoder width]
+// One linear layer that must say, for each row, what sounds, the how-manieth event it is, who
+// speaks, whether the voice is the first one's, and how loud it is.
+struct FrameProbe {
+  torch::Tensor weight;  // [kFrameClasses, width]
   torch::Tensor bias;    // [kFrameClasses]
-  static FrameHelper random(int64_t encoder_width);
+};
+
+// A probe on the encoder's frames and one on the adaptor's rows. The release starts from an encoder
+// that was trained on speech recognition; a model trained from nothing has none, and the probes
+// take its place: the first makes the encoder hear, the second makes the adaptor pass on what was
+// heard. They are thrown away after the training.
+struct FrameHelper {
+  FrameProbe encoder;
+  FrameProbe adaptor;
+
+  static FrameHelper zero(const ModelConfig& config);
+  // The four tensors by name, for the optimizer and for checkpoints.
+  std::vector<std::pair<std::string, torch::Tensor*>> tensors();
 };
 
 // A batch on a device.
 struct DeviceBatch {
   PaddedMels mels;
   DecoderRows rows;
-  torch::Tensor labels;                                     // [B * T]
-  torch::Tensor frame_sound, frame_ordinal, frame_speaker, frame_voice, frame_level;  // [C * P]
+  torch::Tensor labels;                                                               // [B * T]
+  torch::Tensor frame_sound, frame_ordinal, frame_speaker, frame_voice, frame_level;  // [C, P]
   int64_t tokens = 0, tokens_in_loss = 0, clips = 0;
 };
 DeviceBatch to_device(const Batch& batch, torch::Device device);
 
 struct Losses {
-  torch::Tensor text;    // mean over all tokens in the loss, nats
-  torch::Tensor frames;  // sum of five means over the frames whose truth is known; 0 without sound
+  torch::Tensor text;  // mean over all tokens in the loss, nats
+  // Of the encoder's and the adaptor's probe: a sum of five means over the rows whose truth is
+  // known; 0 without sound.
+  torch::Tensor frames;
   int64_t text_right = 0, text_count = 0;      // most likely token is the label
-  int64_t frames_right = 0, frames_count = 0;  // most likely sound is right, where something sounds
+  int64_t frames_right = 0, frames_count = 0;  // encoder's most likely sound, where one sounds
+  int64_t voices_right = 0, voices_count = 0;  // adaptor's most likely speaker, where one speaks
 };
 
 Losses supervised_losses(const Parameters& parameters, const ModelConfig& config,

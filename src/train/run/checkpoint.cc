@@ -57,17 +57,20 @@ void write_model_folder(const fs::path& folder, const ModelFiles& files,
 }
 
 void save_checkpoint(const fs::path& run_folder, const TrainerState& state, const ModelFiles& files,
-                     const Parameters& parameters, const FrameHelper& helper,
+                     const Parameters& parameters, FrameHelper& helper,
                      const torch::optim::AdamW& optimizer, int keep) {
   const fs::path folder = run_folder / "checkpoints" / fmt::format("step-{:08}", state.step);
   const fs::path temporary = folder.string() + ".tmp-" + std::to_string(::getpid());
   std::error_code ignored;
   try {
     write_model_folder(temporary, files, parameters, DType::kF32);
-    const torch::Tensor weight = helper.weight.detach().contiguous().cpu();
-    const torch::Tensor bias = helper.bias.detach().contiguous().cpu();
-    write_safetensors(temporary / "helper.safetensors",
-                      {{"weight", view_of(weight)}, {"bias", view_of(bias)}}, DType::kF32);
+    std::vector<torch::Tensor> on_cpu;
+    std::vector<NamedTensor> named;
+    for (const auto& [name, tensor] : helper.tensors()) {
+      on_cpu.push_back(tensor->detach().contiguous().cpu());
+      named.push_back({name, view_of(on_cpu.back())});
+    }
+    write_safetensors(temporary / "helper.safetensors", named, DType::kF32);
     write_file_atomically(temporary / "optimizer.pt",
                           [&](std::ostream& out) { torch::save(optimizer, out); });
     const nlohmann::json json = {
@@ -106,17 +109,14 @@ TrainerState load_state(const fs::path& checkpoint) {
 
 void load_helper(const fs::path& checkpoint, FrameHelper& helper) {
   const auto file = SafetensorsFile::open(checkpoint / "helper.safetensors");
-  const auto copy = [&](const char* name, torch::Tensor& to) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : helper.tensors()) {
     const auto found = file.tensors().find(name);
-    if (found == file.tensors().end() || found->second.element_count() != to.numel())
+    if (found == file.tensors().end() || found->second.element_count() != tensor->numel())
       fail(ErrorCode::kInvalidData, "{}: expected a tensor {} of {} values", file.path().string(),
-           name, to.numel());
-    const auto values = widened_to_f32(found->second);
-    torch::NoGradGuard no_grad;
-    to.copy_(torch::tensor(values).view_as(to));
-  };
-  copy("weight", helper.weight);
-  copy("bias", helper.bias);
+           name, tensor->numel());
+    tensor->copy_(torch::tensor(widened_to_f32(found->second)).view_as(*tensor));
+  }
 }
 
 void load_optimizer(const fs::path& checkpoint, torch::optim::AdamW& optimizer) {

@@ -32,8 +32,8 @@ void write_model_folder(const std::filesystem::path& folder, const ModelFiles& f
 // renamed; older ones beyond `keep` are removed afterwards. A full disk leaves the last good
 // checkpoint as it was (kIo).
 void save_checkpoint(const std::filesystem::path& run_folder, const TrainerState& state,
-                     const ModelFiles& files, const Parameters& parameters,
-                     const FrameHelper& helper, const torch::optim::AdamW& optimizer, int keep);
+                     const ModelFiles& files, const Parameters& parameters, FrameHelper& helper,
+                     const torch::optim::AdamW& optimizer, int keep);
 
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run_folder);
 TrainerState load_state(const std::filesystem::path& checkpoint);

@@ -16,7 +16,7 @@ double learning_rate_ratio(const OptimizerRecipe& recipe, int64_t step) {
 }
 
 Optimizer::Optimizer(const OptimizerRecipe& recipe, const Parameters& parameters,
-                     const FrameHelper& helper)
+                     FrameHelper& helper)
     : recipe_(recipe) {
   struct Group {
     std::vector<torch::Tensor> tensors;
@@ -31,8 +31,8 @@ Optimizer::Optimizer(const OptimizerRecipe& recipe, const Parameters& parameters
     const bool table = name.find("embed") != std::string::npos;
     groups[part + (tensor.dim() < 2 || table ? 1 : 0)].tensors.push_back(tensor);
   }
-  groups[0].tensors.push_back(helper.weight);
-  groups[1].tensors.push_back(helper.bias);
+  for (const auto& [name, tensor] : helper.tensors())
+    groups[tensor->dim() < 2 ? 1 : 0].tensors.push_back(*tensor);
 
   std::vector<torch::optim::OptimizerParamGroup> torch_groups;
   for (auto& group : groups) {

@@ -19,7 +19,7 @@ double learning_rate_ratio(const OptimizerRecipe& recipe, int64_t step);
 // norms, biases and tables of embeddings do not.
 class Optimizer {
  public:
-  Optimizer(const OptimizerRecipe& recipe, const Parameters& parameters, const FrameHelper& helper);
+  Optimizer(const OptimizerRecipe& recipe, const Parameters& parameters, FrameHelper& helper);
 
   void zero_gradients() { adamw_->zero_grad(); }
   // Scales all gradients down to the recipe's global norm; returns the norm before.

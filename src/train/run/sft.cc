@@ -64,7 +64,7 @@ class Bf16Products {
 
 struct StepFigures {
   double text_loss = 0, frame_loss = 0, gradient_norm = 0, learning_rate = 0;
-  double text_accuracy = 0, frame_accuracy = 0;
+  double text_accuracy = 0, frame_accuracy = 0, voice_accuracy = 0;
   double data_s = 0, forward_s = 0, backward_s = 0, update_s = 0;
   int64_t tokens = 0, clips = 0;
   bool finite = true;
@@ -87,9 +87,9 @@ class SftRun {
     for (const auto& name : parameters_.names())
       parameters_.at(name) = parameters_[name].to(device_);
     parameters_.require_grad(true);
-    helper_ = FrameHelper::random(config_.encoder.width);
-    helper_.weight = helper_.weight.to(device_).set_requires_grad(true);
-    helper_.bias = helper_.bias.to(device_).set_requires_grad(true);
+    helper_ = FrameHelper::zero(config_);
+    for (const auto& [name, tensor] : helper_.tensors())
+      *tensor = tensor->to(device_).set_requires_grad(true);
     optimizer_.emplace(recipe.optimizer, parameters_, helper_);
     if (checkpoint_) restore();
   }
@@ -210,6 +210,7 @@ class SftRun {
 
     figures.text_accuracy = share(losses.text_right, losses.text_count);
     figures.frame_accuracy = share(losses.frames_right, losses.frames_count);
+    figures.voice_accuracy = share(losses.voices_right, losses.voices_count);
     figures.tokens = batch.tokens;
     figures.clips = batch.clips;
     return figures;
@@ -240,6 +241,7 @@ class SftRun {
                       {"frame_loss", f.frame_loss},
                       {"text_accuracy", f.text_accuracy},
                       {"frame_accuracy", f.frame_accuracy},
+                      {"voice_accuracy", f.voice_accuracy},
                       {"learning_rate", f.learning_rate},
                       {"gradient_norm", f.gradient_norm},
                       {"tokens_per_s", tokens_per_s},
@@ -259,6 +261,7 @@ class SftRun {
     const torch::NoGradGuard no_grad;
     double text_loss = 0;
     int64_t right = 0, count = 0, frames_right = 0, frames_count = 0;
+    int64_t voices_right = 0, voices_count = 0;
     const int per_batch = recipe_.optimizer.clips_per_step;
     for (int first = 0; first < recipe_.logging.evaluation_clips; first += per_batch) {
       std::vector<TrainingExample> examples;
@@ -271,18 +274,24 @@ class SftRun {
       count += losses.text_count;
       frames_right += losses.frames_right;
       frames_count += losses.frames_count;
+      voices_right += losses.voices_right;
+      voices_count += losses.voices_count;
     }
     result.text_loss = text_loss / static_cast<double>(std::max<int64_t>(count, 1));
     result.text_accuracy = share(right, count);
     result.frame_accuracy = share(frames_right, frames_count);
+    result.voice_accuracy = share(voices_right, voices_count);
     log.write(step_, {{"text_loss", result.text_loss},
                       {"text_accuracy", result.text_accuracy},
-                      {"frame_accuracy", result.frame_accuracy}});
+                      {"frame_accuracy", result.frame_accuracy},
+                      {"voice_accuracy", result.voice_accuracy}});
     progress.finish_line();
     fmt::print(
         stderr,
-        "step {}: on clips that are not trained on: text {:.4f} ({:.2f} %), frames {:.2f} %\n",
-        step_, result.text_loss, 100 * result.text_accuracy, 100 * result.frame_accuracy);
+        "step {}: on clips that are not trained on: text {:.4f} ({:.2f} %), frames {:.2f} %, "
+        "voices {:.2f} %\n",
+        step_, result.text_loss, 100 * result.text_accuracy, 100 * result.frame_accuracy,
+        100 * result.voice_accuracy);
   }
 
   Parameters on_cpu() const {

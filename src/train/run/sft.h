@@ -20,6 +20,7 @@ struct SftResult {
   double text_loss = 0;  // of the last evaluation
   double text_accuracy = 0;
   double frame_accuracy = 0;
+  double voice_accuracy = 0;
 };
 
 // Runs the recipe to its end and writes the model to recipe.model.output (if given).

@@ -160,7 +160,7 @@ TEST_F(SftTest, FullDiskLeavesTheLastGoodCheckpoint) {
   const auto good = *latest_checkpoint(small.run_folder);
   const ModelConfig config = load_config(good);
   const Parameters parameters = Parameters::load(good, config);
-  const FrameHelper helper = FrameHelper::random(config.encoder.width);
+  FrameHelper helper = FrameHelper::zero(config);
   Optimizer optimizer(small.optimizer, parameters, helper);
   try {
     const FullDisk full;
