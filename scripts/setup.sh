@@ -20,7 +20,8 @@ case $goal in
 esac
 # A libtorch of the user's own (Torch_DIR, as CMake's find_package reads it) takes the place of Debian's.
 if [[ $goal != run && -z ${Torch_DIR:-} ]]; then
-  packages+=(libtorch-dev)
+  # OpenBLAS by name: without it libtorch runs on the reference BLAS, some thirty times slower.
+  packages+=(libtorch-dev libopenblas0-pthread)
 fi
 if [[ $goal == test ]]; then
   packages+=(libgtest-dev libgmock-dev libbenchmark-dev)

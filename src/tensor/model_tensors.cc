@@ -63,6 +63,15 @@ ModelTensors ModelTensors::open(const fs::path& folder) {
   return model;
 }
 
+ModelTensors ModelTensors::of(std::map<std::string, TensorView> tensors, fs::path where,
+                              std::shared_ptr<const void> owner) {
+  ModelTensors model;
+  model.tensors_ = std::move(tensors);
+  model.folder_ = std::move(where);
+  model.owner_ = std::move(owner);
+  return model;
+}
+
 void ModelTensors::open_shards(const fs::path& index,
                                const std::map<std::string, std::string>& shard_of) {
   std::map<std::string, size_t> opened;
@@ -92,6 +101,7 @@ void ModelTensors::open_shards(const fs::path& index,
 }
 
 const fs::path& ModelTensors::file_of(const std::string& tensor) const {
+  if (owner_ != nullptr) return folder_;
   const auto found = file_index_.find(tensor);
   STAPES_CHECK(found != file_index_.end(), "asked for the file of the unknown tensor {}", tensor);
   return files_[found->second].path();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,10 @@ class ModelTensors {
   // kInvalidModel (the index and the shards disagree, a shard's name leaves the folder, and
   // whatever SafetensorsFile::open finds).
   static ModelTensors open(const std::filesystem::path& folder);
+  // Tensors that lie elsewhere (one GGUF file, a model made in memory). `owner` keeps them alive;
+  // `where` stands in messages in place of folder and file.
+  static ModelTensors of(std::map<std::string, TensorView> tensors, std::filesystem::path where,
+                         std::shared_ptr<const void> owner);
 
   bool contains(const std::string& tensor) const { return tensors_.contains(tensor); }
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
@@ -59,6 +64,7 @@ class ModelTensors {
   std::map<std::string, TensorView> tensors_;
   std::map<std::string, size_t> file_index_;
   std::filesystem::path folder_;
+  std::shared_ptr<const void> owner_;
 };
 
 struct NamedTensor {

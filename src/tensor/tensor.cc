@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "tensor/quantized.h"
 
 namespace stapes {
 namespace {
@@ -25,7 +26,13 @@ uint16_t read_u16(const std::byte* data, size_t index) {
 
 }  // namespace
 
+bool is_quantized(DType dtype) {
+  return dtype == DType::kQ8_0 || dtype == DType::kQ4_0 || dtype == DType::kQ4_K ||
+         dtype == DType::kQ6_K;
+}
+
 size_t size_bytes(DType dtype) {
+  STAPES_CHECK(!is_quantized(dtype), "{} has no size per element", name(dtype));
   switch (dtype) {
     case DType::kF32:
     case DType::kI32:
@@ -37,6 +44,8 @@ size_t size_bytes(DType dtype) {
       return 8;
     case DType::kU8:
       return 1;
+    default:
+      break;
   }
   STAPES_CHECK(false, "dtype {} does not exist", static_cast<int>(dtype));
   return 0;
@@ -56,6 +65,14 @@ const char* name(DType dtype) {
       return "I32";
     case DType::kU8:
       return "U8";
+    case DType::kQ8_0:
+      return "Q8_0";
+    case DType::kQ4_0:
+      return "Q4_0";
+    case DType::kQ4_K:
+      return "Q4_K";
+    case DType::kQ6_K:
+      return "Q6_K";
   }
   STAPES_CHECK(false, "dtype {} does not exist", static_cast<int>(dtype));
   return "";
@@ -75,6 +92,7 @@ std::string to_string(const Shape& shape) {
 }
 
 size_t TensorView::size_bytes() const {
+  if (is_quantized(dtype)) return static_cast<size_t>(shape.at(0)) * row_bytes(dtype, shape.at(1));
   return static_cast<size_t>(element_count()) * stapes::size_bytes(dtype);
 }
 
@@ -99,7 +117,12 @@ std::vector<float> widened_to_f32(const TensorView& view) {
       for (size_t i = 0; i < count; ++i) values[i] = bf16_to_f32(read_u16(view.data, i));
       return values;
     default:
-      STAPES_CHECK(false, "asked for a {} tensor as floats", name(view.dtype));
+      STAPES_CHECK(is_quantized(view.dtype), "asked for a {} tensor as floats", name(view.dtype));
+      for (int64_t row = 0; row < view.shape.at(0); ++row) {
+        const auto columns = static_cast<size_t>(view.shape.at(1));
+        dequantize_tiled_row(
+            view, row, std::span(values).subspan(static_cast<size_t>(row) * columns, columns));
+      }
   }
   return values;
 }

@@ -11,10 +11,13 @@
 
 namespace stapes {
 
-enum class DType : uint8_t { kF32, kF16, kBF16, kI64, kI32, kU8 };
+// The quantized ones are block formats (tensor/quantized.h): they have no size per element.
+enum class DType : uint8_t { kF32, kF16, kBF16, kI64, kI32, kU8, kQ8_0, kQ4_0, kQ4_K, kQ6_K };
 
+bool is_quantized(DType dtype);
+// Of one element. Aborts for a quantized dtype.
 size_t size_bytes(DType dtype);
-const char* name(DType dtype);  // "F32", "BF16", ... as safetensors spells them
+const char* name(DType dtype);  // "F32", "BF16", "Q4_0", ... as safetensors and GGUF spell them
 
 using Shape = std::vector<int64_t>;
 
@@ -33,7 +36,7 @@ struct TensorView {
   std::span<const float> f32() const;
 };
 
-// Elements of any float view widened to f32, in order. Throws nothing; aborts for integer dtypes.
+// Elements of any float or quantized view widened to f32, in order. Aborts for integer dtypes.
 std::vector<float> widened_to_f32(const TensorView& view);
 
 float bf16_to_f32(uint16_t bits);
