@@ -12,7 +12,7 @@ namespace stapes {
 namespace {
 
 constexpr std::array kLevels{OpsLevel::kReference, OpsLevel::kGeneric, OpsLevel::kAvx2,
-                             OpsLevel::kAvx512};
+                             OpsLevel::kAvx512, OpsLevel::kAvx512Vnni};
 
 const Kernels* kernels_of(OpsLevel level) {
   switch (level) {
@@ -24,6 +24,8 @@ const Kernels* kernels_of(OpsLevel level) {
       return avx2_kernels();
     case OpsLevel::kAvx512:
       return avx512_kernels();
+    case OpsLevel::kAvx512Vnni:
+      return avx512vnni_kernels();
   }
   return nullptr;
 }
@@ -33,10 +35,11 @@ bool processor_has(OpsLevel level) {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("f16c");
   if (level == OpsLevel::kAvx2) return avx2;
-  if (level == OpsLevel::kAvx512) {
-    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  }
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  if (level == OpsLevel::kAvx512) return avx512;
+  if (level == OpsLevel::kAvx512Vnni) return avx512 && __builtin_cpu_supports("avx512vnni");
 #endif
   return level == OpsLevel::kReference || level == OpsLevel::kGeneric;
 }
@@ -71,6 +74,8 @@ const char* name(OpsLevel level) {
       return "avx2";
     case OpsLevel::kAvx512:
       return "avx512";
+    case OpsLevel::kAvx512Vnni:
+      return "avx512vnni";
   }
   return "?";
 }

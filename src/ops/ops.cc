@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/fail.h"
+#include "tensor/quantized.h"
 
 namespace stapes {
 namespace {
@@ -17,6 +18,11 @@ int64_t length(std::span<const float> values) {
 bool is_float(const TensorView& view) {
   return view.data != nullptr &&
          (view.dtype == DType::kF32 || view.dtype == DType::kF16 || view.dtype == DType::kBF16);
+}
+
+bool is_matrix(const TensorView& view) {
+  if (view.data == nullptr || view.shape.size() != 2) return false;
+  return is_quantized(view.dtype) ? fits_blocks(view.dtype, view.shape) : is_float(view);
 }
 
 bool is_vector(const TensorView& view, int64_t count) {
@@ -51,13 +57,21 @@ void check_sequences(std::span<const RaggedSequence> sequences, int64_t rows) {
 }  // namespace
 
 void Ops::linear(const op::Linear& args) const {
-  STAPES_CHECK(is_float(args.weight) && args.weight.shape.size() == 2);
-  const int64_t outputs = args.weight.shape[0];
-  const int64_t rows = rows_of(args.x, args.weight.shape[1], "linear x");
-  STAPES_CHECK(length(args.y) == rows * outputs, "linear: y of {} values for {} x {}",
-               args.y.size(), rows, outputs);
-  STAPES_CHECK(args.bias.data == nullptr || is_vector(args.bias, outputs));
-  if (rows > 0) run(args);
+  const op::LinearOutput output{.weight = args.weight, .bias = args.bias, .y = args.y};
+  linear_group({.x = args.x, .outputs = {&output, 1}});
+}
+
+void Ops::linear_group(const op::LinearGroup& args) const {
+  STAPES_CHECK(!args.outputs.empty());
+  for (const op::LinearOutput& output : args.outputs) {
+    const TensorView& weight = output.weight;
+    STAPES_CHECK(is_matrix(weight) && weight.shape[1] == args.outputs[0].weight.shape[1]);
+    const int64_t rows = rows_of(args.x, weight.shape[1], "linear x");
+    STAPES_CHECK(length(output.y) == rows * weight.shape[0], "linear: y of {} values for {} x {}",
+                 output.y.size(), rows, weight.shape[0]);
+    STAPES_CHECK(output.bias.data == nullptr || is_vector(output.bias, weight.shape[0]));
+  }
+  if (!args.x.empty()) run(args);
 }
 
 void Ops::conv1d(const op::Conv1d& args) const {
@@ -114,7 +128,7 @@ void Ops::softmax(const op::Softmax& args) const {
 }
 
 void Ops::embed(const op::Embed& args) const {
-  STAPES_CHECK(is_float(args.table) && args.table.shape.size() == 2);
+  STAPES_CHECK(is_matrix(args.table));
   STAPES_CHECK(rows_of(args.y, args.table.shape[1], "embed y") ==
                static_cast<int64_t>(args.ids.size()));
   for (const int64_t id : args.ids) {
@@ -189,10 +203,11 @@ void Ops::download(std::span<const float> device, std::span<float> host) const {
 }
 
 TensorView Ops::place_weight(const TensorView& weight) const {
-  if (!is_float(weight)) {
+  if (!is_float(weight) && !is_matrix(weight)) {
     fail(ErrorCode::kUnsupported,
-         "a weight has dtype {}, the {} operations compute with F32, F16 and BF16",
-         stapes::name(weight.dtype), name());
+         "a weight of shape {} has dtype {}; the {} operations compute with F32, F16 and BF16, and "
+         "with matrices in Q8_0, Q4_0, Q4_K and Q6_K whose rows are a multiple of {}",
+         to_string(weight.shape), stapes::name(weight.dtype), name(), kTileRows);
   }
   return weight;
 }

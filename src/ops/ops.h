@@ -8,8 +8,8 @@
 // and, for operations that do not care where they are used:
 //   R rows · N inputs · O outputs · C channels · W width of one head.
 // Arrays are row-major and dense; a span's comment gives its shape. Activations are f32. Weights
-// are TensorViews in whatever dtype the model file holds (f32, f16, bf16), used in place, never
-// copied.
+// are TensorViews in whatever dtype the model file holds, used in place, never copied: f32, f16 and
+// bf16, and matrices also in the quantized formats (tensor/quantized.h).
 #pragma once
 
 #include <cstddef>
@@ -48,12 +48,24 @@ struct RaggedSequence {
 // The arguments of each operation.
 namespace op {
 
-// y = x · weightᵀ (+ bias).
+// y = x · weightᵀ (+ bias). Where the weight is quantized, x is quantized too: 8 bits in blocks of
+// 32 with a scale of their own.
 struct Linear {
   std::span<const float> x;  // [R, N]
   TensorView weight;         // [O, N]
   TensorView bias;           // [O], or no data: none
   std::span<float> y;        // [R, O]
+};
+
+// Several products that read the same x, as one: threads wait for each other once.
+struct LinearOutput {
+  TensorView weight;   // [O, N]
+  TensorView bias;     // [O], or no data: none
+  std::span<float> y;  // [R, O]
+};
+struct LinearGroup {
+  std::span<const float> x;               // [R, N]
+  std::span<const LinearOutput> outputs;  // at least one
 };
 
 // Channels-last convolution over time, zeros beyond both ends.
@@ -119,7 +131,7 @@ struct Softmax {
 
 // y[r] = table[ids[r]], widened to f32.
 struct Embed {
-  TensorView table;              // [V, D]
+  TensorView table;              // [V, D], quantized tables too
   std::span<const int64_t> ids;  // [R], host memory, each in [0, V)
   std::span<float> y;            // [R, D]
 };
@@ -214,6 +226,7 @@ class Ops {
   virtual std::string_view name() const = 0;  // "reference", "avx512", ...
 
   void linear(const op::Linear& args) const;
+  void linear_group(const op::LinearGroup& args) const;
   void conv1d(const op::Conv1d& args) const;
   void layer_norm(const op::LayerNorm& args) const;
   void rms_norm(const op::RmsNorm& args) const;
@@ -241,7 +254,7 @@ class Ops {
   virtual TensorView place_weight(const TensorView& weight) const;
 
  private:
-  virtual void run(const op::Linear& args) const = 0;
+  virtual void run(const op::LinearGroup& args) const = 0;
   virtual void run(const op::Conv1d& args) const = 0;
   virtual void run(const op::LayerNorm& args) const = 0;
   virtual void run(const op::RmsNorm& args) const = 0;
@@ -259,13 +272,13 @@ class Ops {
   virtual void run(const op::AttentionPaged& args) const = 0;
 };
 
-enum class OpsLevel : uint8_t { kReference, kGeneric, kAvx2, kAvx512 };
+enum class OpsLevel : uint8_t { kReference, kGeneric, kAvx2, kAvx512, kAvx512Vnni };
 
 // Does this processor have what the level needs?
 bool is_supported(OpsLevel level);
 std::vector<OpsLevel> supported_ops_levels();  // kReference first, the fastest last
 const char* name(OpsLevel level);
-// "reference", "generic", "avx2", "avx512". Throws kUsage with the list otherwise.
+// "reference", "generic", "avx2", "avx512", "avx512vnni". Throws kUsage with the list otherwise.
 OpsLevel parse_ops_level(std::string_view name);
 
 // The level that the environment variable STAPES_OPS names, else the fastest that this processor

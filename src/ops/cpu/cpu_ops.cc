@@ -40,28 +40,6 @@ void CpuOps::for_chunks(int64_t count, int64_t item_cost, const ThreadPool::Body
   pool_.parallel_for(count, smallest, body);
 }
 
-void CpuOps::run(const op::Linear& args) const {
-  const int64_t outputs = args.weight.shape[0];
-  const int64_t inputs = args.weight.shape[1];
-  const int64_t rows = length(args.x) / inputs;
-  const Widened bias(kernels_, args.bias);
-  // Chunks are whole groups of outputs, whose weights a kernel widens together.
-  constexpr int64_t kGroup = 16;
-  for_chunks((outputs + kGroup - 1) / kGroup, rows * inputs * kGroup,
-             [&](int64_t begin, int64_t end) {
-               kernels_.linear({.x = args.x.data(),
-                                .weight = args.weight.data,
-                                .bias = bias.data(),
-                                .y = args.y.data(),
-                                .dtype = args.weight.dtype,
-                                .rows = rows,
-                                .inputs = inputs,
-                                .outputs = outputs,
-                                .first_output = begin * kGroup,
-                                .last_output = std::min(end * kGroup, outputs)});
-             });
-}
-
 void CpuOps::run(const op::Conv1d& args) const {
   const int64_t outputs = args.weight.shape[0];
   const int64_t channels = args.weight.shape[1];
@@ -76,7 +54,7 @@ void CpuOps::run(const op::Conv1d& args) const {
   });
   TensorView weight = args.weight;
   weight.shape = {outputs, window};
-  run(op::Linear{.x = unfolded, .weight = weight, .bias = args.bias, .y = args.y});
+  linear({.x = unfolded, .weight = weight, .bias = args.bias, .y = args.y});
 }
 
 void CpuOps::run(const op::LayerNorm& args) const {
@@ -137,11 +115,16 @@ void CpuOps::run(const op::Softmax& args) const {
 }
 
 void CpuOps::run(const op::Embed& args) const {
-  const int64_t width = args.table.shape[1];
-  const int64_t row_bytes = width * static_cast<int64_t>(size_bytes(args.table.dtype));
+  const auto width = static_cast<size_t>(args.table.shape[1]);
   for (size_t r = 0; r < args.ids.size(); ++r) {
-    kernels_.widen(args.table.data + args.ids[r] * row_bytes, args.table.dtype, width,
-                   args.y.data() + static_cast<int64_t>(r) * width);
+    const auto y = args.y.subspan(r * width, width);
+    if (is_quantized(args.table.dtype)) {
+      dequantize_tiled_row(args.table, args.ids[r], y);
+      continue;
+    }
+    const size_t at =
+        static_cast<size_t>(args.ids[r]) * row_bytes(args.table.dtype, args.table.shape[1]);
+    kernels_.widen(args.table.data + at, args.table.dtype, args.table.shape[1], y.data());
   }
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "ops/cpu/kernels.h"
@@ -17,7 +19,7 @@ class CpuOps : public Ops {
   std::string_view name() const override { return kernels_.name; }
 
  private:
-  void run(const op::Linear& args) const override;
+  void run(const op::LinearGroup& args) const override;
   void run(const op::Conv1d& args) const override;
   void run(const op::LayerNorm& args) const override;
   void run(const op::RmsNorm& args) const override;
@@ -33,6 +35,10 @@ class CpuOps : public Ops {
   void run(const op::AttentionBidirectional& args) const override;
   void run(const op::KvWrite& args) const override;
   void run(const op::AttentionPaged& args) const override;
+
+  // Rows as the products with quantized weights of this dtype read them.
+  std::byte* pack(DType dtype, std::span<const float> x, int64_t columns,
+                  std::vector<std::byte>& packed) const;
 
   // body(begin, end) over rows or elements that cost about `item_cost` multiplications each.
   void for_chunks(int64_t count, int64_t item_cost, const ThreadPool::Body& body) const;

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tensor/tensor.h"
+#include "tensor/quantized.h"
 
 namespace stapes {
 
@@ -23,6 +23,22 @@ struct LinearTile {
   int64_t last_output = 0;
 };
 
+// y[r, o] = x[r] · weight[o] (+ bias[o]) for all rows and the outputs of tiles
+// [first_tile, last_tile), with weights in tiles (tensor/quantized.h) and rows packed by pack_rows.
+struct QuantizedProduct {
+  DType dtype = DType::kQ8_0;        // of the weight
+  const std::byte* tiles = nullptr;  // [outputs, columns]
+  const std::byte* x = nullptr;      // packed groups of up to kRowGroup rows
+  const float* bias = nullptr;       // [outputs] or null
+  float* y = nullptr;                // [rows, outputs]
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t outputs = 0;
+  int64_t first_tile = 0;
+  int64_t last_tile = 0;
+};
+inline constexpr int64_t kRowGroup = 8;
+
 // A group of query heads against a run of keys and values of one head.
 struct AttentionTile {
   int64_t group = 0;         // G
@@ -37,6 +53,10 @@ struct Kernels {
   const char* name;
   void (*widen)(const std::byte* values, DType dtype, int64_t count, float* out);
   void (*linear)(const LinearTile& tile);
+  // Packs a group of rows [rows, columns], at most kRowGroup, for weights of a quantized dtype.
+  void (*pack_rows)(DType dtype, const float* x, int64_t rows, int64_t columns, std::byte* packed);
+  int64_t (*packed_bytes)(DType dtype, int64_t rows, int64_t columns);
+  void (*multiply_quantized)(const QuantizedProduct& product);
   void (*layer_norm_row)(const float* x, const float* weight, const float* bias, double epsilon,
                          int64_t width, float* y);
   void (*rms_norm_row)(const float* x, const float* weight, double epsilon, int64_t width,
@@ -56,5 +76,6 @@ struct Kernels {
 const Kernels* generic_kernels();
 const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
+const Kernels* avx512vnni_kernels();
 
 }  // namespace stapes

@@ -28,6 +28,21 @@ inline Vec load_f16(const std::byte* p) {
 
 #include "ops/cpu/kernels_body.h"
 
+// acc[lane] += Σ of the lane's four unsigned bytes times the four signed bytes of x.
+// Even and odd bytes as 16-bit numbers: _mm256_maddubs_epi16 would saturate.
+inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {
+  const __m256i w = (__m256i)weights, four = _mm256_set1_epi32(x);
+  const __m256i even = _mm256_and_si256(w, _mm256_set1_epi16(0xff));
+  const __m256i odd = _mm256_srli_epi16(w, 8);
+  const __m256i x_even = _mm256_srai_epi16(_mm256_slli_epi16(four, 8), 8);
+  const __m256i x_odd = _mm256_srai_epi16(four, 8);
+  return acc + (VecI)_mm256_madd_epi16(even, x_even) + (VecI)_mm256_madd_epi16(odd, x_odd);
+}
+
+#include "ops/cpu/quantized_body.h"
+
+#include "ops/cpu/kernels_table.h"
+
 }  // namespace
 
 const Kernels* avx2_kernels() {

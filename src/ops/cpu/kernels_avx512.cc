@@ -30,6 +30,21 @@ inline Vec load_f16(const std::byte* p) {
 
 #include "ops/cpu/kernels_body.h"
 
+// acc[lane] += Σ of the lane's four unsigned bytes times the four signed bytes of x.
+// Even and odd bytes as 16-bit numbers: _mm512_maddubs_epi16 would saturate.
+inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {
+  const __m512i w = (__m512i)weights, four = _mm512_set1_epi32(x);
+  const __m512i even = _mm512_and_si512(w, _mm512_set1_epi16(0xff));
+  const __m512i odd = _mm512_srli_epi16(w, 8);
+  const __m512i x_even = _mm512_srai_epi16(_mm512_slli_epi16(four, 8), 8);
+  const __m512i x_odd = _mm512_srai_epi16(four, 8);
+  return acc + (VecI)_mm512_madd_epi16(even, x_even) + (VecI)_mm512_madd_epi16(odd, x_odd);
+}
+
+#include "ops/cpu/quantized_body.h"
+
+#include "ops/cpu/kernels_table.h"
+
 }  // namespace
 
 const Kernels* avx512_kernels() {

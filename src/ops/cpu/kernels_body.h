@@ -7,6 +7,7 @@
 // heads or outputs are computed together: a row has the same bits alone and in any batch.
 
 using VecI = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
+using VecI8 = int8_t __attribute__((vector_size(kLanes)));
 using VecU16 = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 
 constexpr int64_t kInputBlock = 1024;  // x of a row tile stays in the first-level cache
@@ -455,14 +456,3 @@ void weighted_sum(const AttentionTile& tile, const float* weights, const float* 
     g += queries;
   }
 }
-
-constexpr Kernels kKernels{.name = kLevelName,
-                           .widen = widen,
-                           .linear = linear,
-                           .layer_norm_row = layer_norm_row,
-                           .rms_norm_row = rms_norm_row,
-                           .gelu_erf = gelu_erf,
-                           .silu_mul = silu_mul,
-                           .softmax_row = softmax_row,
-                           .scores = scores,
-                           .weighted_sum = weighted_sum};

@@ -23,6 +23,7 @@ class Widened {
     kernels.widen(view.data, view.dtype, view.element_count(), copy_.data());
     data_ = copy_.data();
   }
+  Widened(Widened&&) = default;  // a moved vector keeps its memory
   Widened(const Widened&) = delete;
   Widened& operator=(const Widened&) = delete;
 

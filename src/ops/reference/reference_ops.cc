@@ -21,7 +21,12 @@ class ReferenceOps : public Ops {
   std::string_view name() const override { return "reference"; }
 
  private:
-  void run(const op::Linear& args) const override {
+  void run(const op::LinearGroup& args) const override {
+    for (const auto& [weight, bias, y] : args.outputs)
+      run_one({.x = args.x, .weight = weight, .bias = bias, .y = y});
+  }
+
+  static void run_one(const op::Linear& args) {
     const std::vector<float> weight = widened_to_f32(args.weight);
     const std::vector<float> bias =
         args.bias.data != nullptr ? widened_to_f32(args.bias) : std::vector<float>{};

@@ -1,0 +1,110 @@
+// Matrix products: what is computed by whom. The products themselves are the kernels'.
+#include <algorithm>
+#include <vector>
+
+#include "ops/cpu/cpu_ops.h"
+#include "ops/cpu/widened.h"
+
+namespace stapes {
+namespace {
+
+// Outputs that a kernel computes together: the weights of plain rows are widened in groups of this
+// many, quantized ones lie in tiles of it.
+constexpr int64_t kOutputGroup = kTileRows;
+
+// One product of a group, cut into pieces of kOutputGroup outputs. Pieces of all products of a
+// group are numbered through.
+struct Product {
+  const op::LinearOutput* output;
+  Widened bias;
+  const std::byte* packed;  // the rows, for a quantized weight
+  int64_t first_piece;
+  int64_t pieces;
+
+  Product(const Kernels& kernels, const op::LinearOutput& of, int64_t first)
+      : output(&of),
+        bias(kernels, of.bias),
+        packed(nullptr),
+        first_piece(first),
+        pieces((of.weight.shape[0] + kOutputGroup - 1) / kOutputGroup) {}
+};
+
+void multiply_pieces(const Kernels& kernels, const Product& product, std::span<const float> x,
+                     int64_t begin, int64_t end) {
+  const TensorView& weight = product.output->weight;
+  const int64_t columns = weight.shape[1];
+  const auto rows = static_cast<int64_t>(x.size()) / columns;
+  if (is_quantized(weight.dtype)) {
+    kernels.multiply_quantized({.dtype = weight.dtype,
+                                .tiles = weight.data,
+                                .x = product.packed,
+                                .bias = product.bias.data(),
+                                .y = product.output->y.data(),
+                                .rows = rows,
+                                .columns = columns,
+                                .outputs = weight.shape[0],
+                                .first_tile = begin,
+                                .last_tile = end});
+    return;
+  }
+  kernels.linear({.x = x.data(),
+                  .weight = weight.data,
+                  .bias = product.bias.data(),
+                  .y = product.output->y.data(),
+                  .dtype = weight.dtype,
+                  .rows = rows,
+                  .inputs = columns,
+                  .outputs = weight.shape[0],
+                  .first_output = begin * kOutputGroup,
+                  .last_output = std::min(end * kOutputGroup, weight.shape[0])});
+}
+
+}  // namespace
+
+// The rows of x in groups, as the products with weights of this dtype read them.
+std::byte* CpuOps::pack(DType dtype, std::span<const float> x, int64_t columns,
+                        std::vector<std::byte>& packed) const {
+  const int64_t rows = static_cast<int64_t>(x.size()) / columns;
+  const int64_t group_bytes = kernels_.packed_bytes(dtype, kRowGroup, columns);
+  packed.resize(static_cast<size_t>(kernels_.packed_bytes(dtype, rows, columns)));
+  for_chunks(
+      (rows + kRowGroup - 1) / kRowGroup, kRowGroup * columns, [&](int64_t begin, int64_t end) {
+        for (int64_t group = begin; group < end; ++group) {
+          const int64_t first = group * kRowGroup;
+          kernels_.pack_rows(dtype, x.data() + first * columns, std::min(kRowGroup, rows - first),
+                             columns, packed.data() + group * group_bytes);
+        }
+      });
+  return packed.data();
+}
+
+void CpuOps::run(const op::LinearGroup& args) const {
+  const int64_t columns = args.outputs[0].weight.shape[1];
+  const int64_t rows = static_cast<int64_t>(args.x.size()) / columns;
+  std::vector<Product> products;
+  products.reserve(args.outputs.size());
+  std::vector<std::pair<DType, std::vector<std::byte>>> packings;  // one for each dtype
+  packings.reserve(args.outputs.size());
+  int64_t pieces = 0;
+  for (const op::LinearOutput& output : args.outputs) {
+    Product& product = products.emplace_back(kernels_, output, pieces);
+    pieces += product.pieces;
+    const DType dtype = output.weight.dtype;
+    if (!is_quantized(dtype)) continue;
+    auto packing = std::ranges::find(packings, dtype, &decltype(packings)::value_type::first);
+    if (packing == packings.end()) {
+      packing = packings.insert(packings.end(), {dtype, {}});
+      pack(dtype, args.x, columns, packing->second);
+    }
+    product.packed = packing->second.data();
+  }
+  for_chunks(pieces, rows * columns * kOutputGroup, [&](int64_t begin, int64_t end) {
+    for (const Product& product : products) {
+      const int64_t from = std::max(begin - product.first_piece, int64_t{0});
+      const int64_t to = std::min(end - product.first_piece, product.pieces);
+      if (from < to) multiply_pieces(kernels_, product, args.x, from, to);
+    }
+  });
+}
+
+}  // namespace stapes

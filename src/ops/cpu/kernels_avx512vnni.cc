@@ -1,0 +1,60 @@
+// Vectors of sixteen floats and four 8-bit products a lane at once (Cascade Lake, Zen 4 and later).
+#include <cmath>
+#include <cstring>
+
+#include "ops/cpu/kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+// From here on: the headers above are compiled for any processor (see kernels_body.h).
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
+
+namespace stapes {
+namespace {
+
+constexpr char kLevelName[] = "avx512vnni";
+constexpr int kLanes = 16;
+constexpr int kRowTile = 4;
+using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
+
+inline Vec fma(const Vec& a, const Vec& b, const Vec& c) {
+  return (Vec)_mm512_fmadd_ps(a, b, c);
+}
+
+inline Vec load_f16(const std::byte* p) {
+  // The masked form: the plain one reads an undefined register, of which GCC 12 warns.
+  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return (Vec)_mm512_maskz_cvtph_ps(0xffff, half);
+}
+
+#include "ops/cpu/kernels_body.h"
+
+// acc[lane] += Σ of the lane's four unsigned bytes times the four signed bytes of x.
+inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {
+  return (VecI)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)weights, _mm512_set1_epi32(x));
+}
+
+#include "ops/cpu/quantized_body.h"
+
+#include "ops/cpu/kernels_table.h"
+
+}  // namespace
+
+const Kernels* avx512vnni_kernels() {
+  return &kKernels;
+}
+
+}  // namespace stapes
+
+#else
+
+namespace stapes {
+
+const Kernels* avx512vnni_kernels() {
+  return nullptr;
+}
+
+}  // namespace stapes
+
+#endif

@@ -1,0 +1,15 @@
+// The table of one level; included last by each kernels_LEVEL.cc.
+
+constexpr Kernels kKernels{.name = kLevelName,
+                           .widen = widen,
+                           .linear = linear,
+                           .pack_rows = pack_rows,
+                           .packed_bytes = packed_bytes,
+                           .multiply_quantized = multiply_quantized,
+                           .layer_norm_row = layer_norm_row,
+                           .rms_norm_row = rms_norm_row,
+                           .gelu_erf = gelu_erf,
+                           .silu_mul = silu_mul,
+                           .softmax_row = softmax_row,
+                           .scores = scores,
+                           .weighted_sum = weighted_sum};

@@ -1,0 +1,405 @@
+// Products with quantized weights (tensor/quantized.h), for one level. Included by the
+// kernels_LEVEL.cc of the levels after kernels_body.h and after the level has defined dot4().
+//
+// Rows of x are quantized to 8 bits in blocks of 32 with a scale of their own, so that a block's
+// product is a sum of integers, which is exact. What is then summed over the blocks in f32 is
+// summed in the order of the blocks: a row has the same bits alone and in any batch.
+//
+// A strip is what 32 columns of the weights are for kLanes outputs: eight vectors in which lane o
+// holds four neighbouring unsigned weights of output o, and the scales of the outputs.
+
+constexpr int64_t kStripColumns = 32;
+constexpr int64_t kStripWords = 8;  // of four weights
+constexpr int64_t kTileParts = kTileRows / kLanes;
+
+// Packed rows, in groups of up to kRowGroup rows; a group of g rows holds for each strip
+//   int8 x[g][32]; f32 scale[g]; offset[g] (of two halves: [2][g])
+// where the offset is what the format adds to a block's product because its weights are stored
+// unsigned: int32 -zero point · Σ x (Q8_0, Q4_0, Q6_K), or f32 scale · Σ x (Q4_K).
+constexpr int64_t packed_strip_bytes(int64_t rows, int64_t offsets) {
+  return rows * (kStripColumns + 4 + 4 * offsets);
+}
+
+template <int kOffsets>
+struct Strip {
+  VecI words[kStripWords];
+  Vec scale;
+  Vec extra;  // Q4_K: the minimum; Q6_K: the scale of the second 16 columns
+};
+
+VecI load_words(const std::byte* p) {
+  VecI v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+int32_t load_i32(const std::byte* p) {
+  int32_t value;
+  std::memcpy(&value, p, sizeof(value));
+  return value;
+}
+
+float load_one(const std::byte* p) {
+  float value;
+  std::memcpy(&value, p, sizeof(value));
+  return value;
+}
+
+Vec to_float(const VecI& v) {
+  return __builtin_convertvector(v, Vec);
+}
+
+// Each format says how its blocks become strips, and how a strip is multiplied.
+struct Q8_0 {
+  static constexpr int64_t kStrips = 1;
+  static constexpr int64_t kBytes = 34 * kTileRows;  // of one block of all rows of a tile
+  static constexpr int kOffsets = 1;
+  static constexpr int32_t kZeroPoint = 128;
+  static constexpr bool kMinimum = false;
+
+  static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
+    strip->scale = load_f16(block + part * kLanes * 2);
+    const std::byte* words = block + kTileRows * 2 + part * kLanes * 4;
+#pragma GCC unroll 8
+    for (int64_t j = 0; j < kStripWords; ++j)
+      strip->words[j] = load_words(words + j * kTileRows * 4) ^ static_cast<int32_t>(0x80808080);
+  }
+};
+
+struct Q4_0 {
+  static constexpr int64_t kStrips = 1;
+  static constexpr int64_t kBytes = 18 * kTileRows;
+  static constexpr int kOffsets = 1;
+  static constexpr int32_t kZeroPoint = 8;
+  static constexpr bool kMinimum = false;
+
+  static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
+    strip->scale = load_f16(block + part * kLanes * 2);
+    const std::byte* words = block + kTileRows * 2 + part * kLanes * 4;
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < kStripWords / 2; ++j) {
+      const VecI pairs = load_words(words + j * kTileRows * 4);
+      strip->words[j] = pairs & 0x0f0f0f0f;
+      strip->words[j + kStripWords / 2] = (pairs >> 4) & 0x0f0f0f0f;
+    }
+  }
+};
+
+struct Q4_K {
+  static constexpr int64_t kStrips = 8;
+  static constexpr int64_t kBytes = 144 * kTileRows;
+  static constexpr int kOffsets = 1;
+  static constexpr int32_t kZeroPoint = 0;
+  static constexpr bool kMinimum = true;
+
+  static void unpack(const std::byte* block, int64_t part, Strip<1>* strips) {
+    const auto word = [&](int64_t index) {
+      return load_words(block + (index * kTileRows + part * kLanes) * 4);
+    };
+    alignas(64) uint16_t halves[kLanes * 2];
+    const VecI both = word(0);  // d and dmin of each output
+    alignas(64) uint16_t d_bits[kLanes], minimum_bits[kLanes];
+    std::memcpy(halves, &both, sizeof(both));
+    for (int i = 0; i < kLanes; ++i) {
+      d_bits[i] = halves[2 * i];
+      minimum_bits[i] = halves[2 * i + 1];
+    }
+    const Vec d = load_f16(reinterpret_cast<const std::byte*>(d_bits));
+    const Vec d_minimum = load_f16(reinterpret_cast<const std::byte*>(minimum_bits));
+    // Sub-scales and minima of strips 0-3 are the low six bits of words 1 and 2; those of strips
+    // 4-7 have their low four bits in word 3 and their high two bits on top of words 1 and 2.
+    const VecI w1 = word(1), w2 = word(2), w3 = word(3);
+    const VecI scales[2] = {w1 & 0x3f3f3f3f, (w3 & 0x0f0f0f0f) | ((w1 >> 2) & 0x30303030)};
+    const VecI minima[2] = {w2 & 0x3f3f3f3f, ((w3 >> 4) & 0x0f0f0f0f) | ((w2 >> 2) & 0x30303030)};
+#pragma GCC unroll 8
+    for (int64_t s = 0; s < kStrips; ++s) {
+      const int shift = static_cast<int>(s % 4) * 8;
+      strips[s].scale = d * to_float((scales[s / 4] >> shift) & 0xff);
+      strips[s].extra = d_minimum * to_float((minima[s / 4] >> shift) & 0xff);
+    }
+#pragma GCC unroll 4
+    for (int64_t pair = 0; pair < kStrips / 2; ++pair) {  // low nibbles, then high nibbles
+#pragma GCC unroll 8
+      for (int64_t j = 0; j < kStripWords; ++j) {
+        const VecI nibbles = word(4 + pair * kStripWords + j);
+        strips[2 * pair].words[j] = nibbles & 0x0f0f0f0f;
+        strips[2 * pair + 1].words[j] = (nibbles >> 4) & 0x0f0f0f0f;
+      }
+    }
+  }
+};
+
+struct Q6_K {
+  static constexpr int64_t kStrips = 8;
+  static constexpr int64_t kBytes = 210 * kTileRows;
+  static constexpr int kOffsets = 2;
+  static constexpr int32_t kZeroPoint = 32;
+  static constexpr bool kMinimum = false;
+
+  // Each half of 128 weights: low[64] holds the low nibbles of strips 0, 1 and then, above them, of
+  // strips 2, 3; high[32] holds two bits of the four strips, lowest bits first.
+  static void unpack(const std::byte* block, int64_t part, Strip<2>* strips) {
+    const auto word = [&](int64_t index) {
+      return load_words(block + (index * kTileRows + part * kLanes) * 4);
+    };
+    const Vec d = load_f16(block + 52 * 4 * kTileRows + part * kLanes * 2);
+#pragma GCC unroll 2
+    for (int64_t half = 0; half < 2; ++half) {
+      Strip<2>* four = strips + 4 * half;
+#pragma GCC unroll 8
+      for (int64_t j = 0; j < kStripWords; ++j) {
+        const VecI low_a = word(half * 16 + j);
+        const VecI low_b = word(half * 16 + 8 + j);
+        const VecI high = word(32 + half * 8 + j);
+        four[0].words[j] = (low_a & 0x0f0f0f0f) | ((high << 4) & 0x30303030);
+        four[1].words[j] = (low_b & 0x0f0f0f0f) | ((high << 2) & 0x30303030);
+        four[2].words[j] = ((low_a >> 4) & 0x0f0f0f0f) | (high & 0x30303030);
+        four[3].words[j] = ((low_b >> 4) & 0x0f0f0f0f) | ((high >> 2) & 0x30303030);
+      }
+#pragma GCC unroll 4
+      for (int64_t s = 0; s < 4; ++s) {
+        const VecI scales = word(48 + half * 2 + s / 2);  // four signed bytes: two strips
+        const int shift = static_cast<int>(s % 2) * 16;
+        four[s].scale = d * to_float((scales << (24 - shift)) >> 24);
+        four[s].extra = d * to_float((scales << (16 - shift)) >> 24);
+      }
+    }
+  }
+};
+
+// sums[r] += the product of a strip with the group's row r.
+template <typename Format, int kRows>
+void accumulate(const Strip<Format::kOffsets>& strip, const std::byte* x, Vec (&sums)[kRows]) {
+  const std::byte* scales = x + kRows * kStripColumns;
+  const std::byte* offsets = scales + 4 * kRows;
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    const std::byte* values = x + r * kStripColumns;
+    const float scale = load_one(scales + 4 * r);
+    VecI dot = {};
+    if constexpr (!Format::kMinimum) dot += load_i32(offsets + 4 * r);
+    constexpr int64_t kFirst = Format::kOffsets == 1 ? kStripWords : kStripWords / 2;
+#pragma GCC unroll 8
+    for (int64_t j = 0; j < kFirst; ++j) dot = dot4(dot, strip.words[j], load_i32(values + 4 * j));
+    sums[r] = fma(to_float(dot), strip.scale * scale, sums[r]);
+    if constexpr (Format::kMinimum)
+      sums[r] = fma(-strip.extra, splat(load_one(offsets + 4 * r)), sums[r]);
+    if constexpr (Format::kOffsets == 2) {
+      VecI second = VecI{} + load_i32(offsets + 4 * (kRows + r));
+#pragma GCC unroll 8
+      for (int64_t j = kFirst; j < kStripWords; ++j)
+        second = dot4(second, strip.words[j], load_i32(values + 4 * j));
+      sums[r] = fma(to_float(second), strip.extra * scale, sums[r]);
+    }
+  }
+}
+
+void finish(const QuantizedProduct& p, const Vec& sum, int64_t row, int64_t output) {
+  const Vec result = p.bias == nullptr ? sum : sum + load(p.bias + output);
+  store(result, p.y + row * p.outputs + output);
+}
+
+// A few rows: the weights are unpacked into registers on their way from memory.
+template <typename Format, int kRows>
+void multiply_few(const QuantizedProduct& p) {
+  constexpr int64_t kAhead = 2048;  // bytes; across the 4 KiB pages at which hardware prefetch ends
+  const int64_t blocks = p.columns / (kStripColumns * Format::kStrips);
+  for (int64_t tile = p.first_tile; tile < p.last_tile; ++tile) {
+#pragma GCC unroll 1
+    for (int64_t part = 0; part < kTileParts; ++part) {
+      const std::byte* block = p.tiles + tile * blocks * Format::kBytes;
+      const std::byte* x = p.x;
+      Vec sums[kRows] = {};
+      for (int64_t b = 0; b < blocks; ++b, block += Format::kBytes) {
+#pragma GCC unroll 16
+        for (int64_t line = 0; line < Format::kBytes; line += 64)
+          __builtin_prefetch(block + kAhead + line);
+        Strip<Format::kOffsets> strips[Format::kStrips];
+        Format::unpack(block, part, strips);
+#pragma GCC unroll 1
+        for (int64_t s = 0; s < Format::kStrips; ++s) {
+          accumulate<Format, kRows>(strips[s], x, sums);
+          x += packed_strip_bytes(kRows, Format::kOffsets);
+        }
+      }
+      for (int r = 0; r < kRows; ++r) finish(p, sums[r], r, tile * kTileRows + part * kLanes);
+    }
+  }
+}
+
+// Many rows: a piece of a few tiles is unpacked once and used by all rows.
+constexpr int64_t kPieceStrips = 32;
+constexpr int64_t kPieceTiles = 4;
+
+template <typename Format>
+struct Piece {
+  alignas(64) Strip<Format::kOffsets> strips[kPieceTiles * kTileParts][kPieceStrips];
+};
+
+template <typename Format, int kRows>
+void multiply_piece(const QuantizedProduct& p, const Strip<Format::kOffsets>* strips, int64_t count,
+                    const std::byte* x, bool first, bool last, int64_t row, int64_t output) {
+  Vec sums[kRows];
+  float* y = p.y + row * p.outputs + output;
+  for (int r = 0; r < kRows; ++r) sums[r] = first ? splat(0.0F) : load(y + r * p.outputs);
+  for (int64_t s = 0; s < count; ++s) {
+    accumulate<Format, kRows>(strips[s], x, sums);
+    x += packed_strip_bytes(kRows, Format::kOffsets);
+  }
+  for (int r = 0; r < kRows; ++r) {
+    if (last)
+      finish(p, sums[r], row + r, output);
+    else
+      store(sums[r], y + r * p.outputs);
+  }
+}
+
+// Calls run<kRows>() for a group of `rows` rows, 1..kRowGroup.
+template <typename Run>
+void with_row_count(int64_t rows, const Run& run) {
+  switch (rows) {
+    case 1:
+      return run.template operator()<1>();
+    case 2:
+      return run.template operator()<2>();
+    case 3:
+      return run.template operator()<3>();
+    case 4:
+      return run.template operator()<4>();
+    case 5:
+      return run.template operator()<5>();
+    case 6:
+      return run.template operator()<6>();
+    case 7:
+      return run.template operator()<7>();
+    default:
+      return run.template operator()<8>();
+  }
+}
+
+template <typename Format>
+void multiply_many(const QuantizedProduct& p) {
+  Piece<Format> piece;
+  const int64_t strips = p.columns / kStripColumns;
+  for (int64_t tile = p.first_tile; tile < p.last_tile; tile += kPieceTiles) {
+    const int64_t tiles = tile + kPieceTiles < p.last_tile ? kPieceTiles : p.last_tile - tile;
+    for (int64_t first = 0; first < strips; first += kPieceStrips) {
+      const int64_t count = first + kPieceStrips < strips ? kPieceStrips : strips - first;
+      for (int64_t t = 0; t < tiles * kTileParts; ++t) {
+        const std::byte* block =
+            p.tiles + ((tile + t / kTileParts) * strips + first) / Format::kStrips * Format::kBytes;
+        for (int64_t s = 0; s < count; s += Format::kStrips, block += Format::kBytes)
+          Format::unpack(block, t % kTileParts, piece.strips[t] + s);
+      }
+      const std::byte* group = p.x;
+      for (int64_t row = 0; row < p.rows; row += kRowGroup) {
+        const int64_t rows = row + kRowGroup < p.rows ? kRowGroup : p.rows - row;
+        const int64_t strip_bytes = packed_strip_bytes(rows, Format::kOffsets);
+        with_row_count(rows, [&]<int kRows>() {
+          for (int64_t t = 0; t < tiles * kTileParts; ++t)
+            multiply_piece<Format, kRows>(p, piece.strips[t], count, group + first * strip_bytes,
+                                          first == 0, first + count == strips, row,
+                                          tile * kTileRows + t * kLanes);
+        });
+        group += strips * strip_bytes;
+      }
+    }
+  }
+}
+
+template <typename Format>
+void multiply_format(const QuantizedProduct& p) {
+  if (p.rows > kRowGroup) return multiply_many<Format>(p);
+  with_row_count(p.rows, [&]<int kRows>() { multiply_few<Format, kRows>(p); });
+}
+
+void multiply_quantized(const QuantizedProduct& p) {
+  switch (p.dtype) {
+    case DType::kQ8_0:
+      return multiply_format<Q8_0>(p);
+    case DType::kQ4_0:
+      return multiply_format<Q4_0>(p);
+    case DType::kQ4_K:
+      return multiply_format<Q4_K>(p);
+    default:
+      return multiply_format<Q6_K>(p);
+  }
+}
+
+// One strip of one row: 8-bit values, their scale, the sums of both halves.
+struct PackedStrip {
+  alignas(32) int8_t values[kStripColumns];
+  float scale;
+  int32_t sums[2];
+};
+
+PackedStrip pack_strip(const float* x) {
+  constexpr int64_t kVecs = kStripColumns / kLanes;
+  Vec values[kVecs], top = splat(0.0F);
+  for (int64_t i = 0; i < kVecs; ++i) {
+    values[i] = load(x + i * kLanes);
+    top = max(top, max(values[i], -values[i]));
+  }
+  const float amplitude = largest(top);
+  PackedStrip strip;
+  strip.scale = amplitude / 127.0F;
+  const float inverse = amplitude > 1e-35F ? 127.0F / amplitude : 0.0F;  // below: it overflows
+  constexpr float kRound = 12582912.0F;  // 1.5 · 2^23: adding it rounds to an integer
+  constexpr int32_t kRoundBits = 0x4b400000;
+  VecI halves[2] = {};
+  for (int64_t i = 0; i < kVecs; ++i) {
+    const VecI rounded = bits_as<VecI>(fma(values[i], splat(inverse), splat(kRound))) - kRoundBits;
+    halves[2 * i / kVecs] += rounded;
+    const auto bytes = __builtin_convertvector(rounded, VecI8);
+    std::memcpy(strip.values + i * kLanes, &bytes, sizeof(bytes));
+  }
+  for (int h = 0; h < 2; ++h) {
+    strip.sums[h] = 0;
+    for (int i = 0; i < kLanes; ++i) strip.sums[h] += halves[h][i];
+  }
+  return strip;
+}
+
+template <typename Format>
+void pack_format(const float* x, int64_t rows, int64_t columns, std::byte* packed) {
+  for (int64_t n = 0; n < columns; n += kStripColumns) {
+    std::byte* scales = packed + rows * kStripColumns;
+    std::byte* offsets = scales + 4 * rows;
+    for (int64_t r = 0; r < rows; ++r) {
+      const PackedStrip strip = pack_strip(x + r * columns + n);
+      std::memcpy(packed + r * kStripColumns, strip.values, kStripColumns);
+      std::memcpy(scales + 4 * r, &strip.scale, 4);
+      const int32_t both = strip.sums[0] + strip.sums[1];
+      if constexpr (Format::kMinimum) {
+        const float weighed = strip.scale * static_cast<float>(both);
+        std::memcpy(offsets + 4 * r, &weighed, 4);
+      } else if constexpr (Format::kOffsets == 1) {
+        const int32_t offset = -Format::kZeroPoint * both;
+        std::memcpy(offsets + 4 * r, &offset, 4);
+      } else {
+        for (int h = 0; h < 2; ++h) {
+          const int32_t offset = -Format::kZeroPoint * strip.sums[h];
+          std::memcpy(offsets + 4 * (h * rows + r), &offset, 4);
+        }
+      }
+    }
+    packed += packed_strip_bytes(rows, Format::kOffsets);
+  }
+}
+
+void pack_rows(DType dtype, const float* x, int64_t rows, int64_t columns, std::byte* packed) {
+  switch (dtype) {
+    case DType::kQ8_0:
+      return pack_format<Q8_0>(x, rows, columns, packed);
+    case DType::kQ4_0:
+      return pack_format<Q4_0>(x, rows, columns, packed);
+    case DType::kQ4_K:
+      return pack_format<Q4_K>(x, rows, columns, packed);
+    default:
+      return pack_format<Q6_K>(x, rows, columns, packed);
+  }
+}
+
+int64_t packed_bytes(DType dtype, int64_t rows, int64_t columns) {
+  return columns / kStripColumns * packed_strip_bytes(rows, dtype == DType::kQ6_K ? 2 : 1);
+}
