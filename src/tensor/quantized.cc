@@ -1,64 +1,12 @@
 #include "tensor/quantized.h"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstring>
 
 #include "base/check.h"
+#include "tensor/blocks/blocks.h"
 
 namespace stapes {
 namespace {
-
-void write_f16(float value, std::byte* out) {
-  const uint16_t bits = f32_to_f16(value);
-  std::memcpy(out, &bits, sizeof bits);
-}
-
-float read_f16(const std::byte* in) {
-  uint16_t bits = 0;
-  std::memcpy(&bits, in, sizeof bits);
-  return f16_to_f32(bits);
-}
-
-void quantize_q8_0(std::span<const float, 32> x, std::byte* block) {
-  float largest = 0;
-  for (const float value : x) largest = std::max(largest, std::abs(value));
-  const float d = largest / 127.0F;
-  write_f16(d, block);
-  const float inverse = d > 0 ? 1.0F / d : 0.0F;
-  for (size_t i = 0; i < 32; ++i)
-    block[2 + i] = static_cast<std::byte>(static_cast<int8_t>(std::lround(x[i] * inverse)));
-}
-
-void dequantize_q8_0(const std::byte* block, float* out) {
-  const float d = read_f16(block);
-  for (int i = 0; i < 32; ++i) out[i] = d * static_cast<float>(static_cast<int8_t>(block[2 + i]));
-}
-
-void quantize_q4_0(std::span<const float, 32> x, std::byte* block) {
-  // The value of the largest magnitude, with its sign, becomes -8: the range is not symmetric.
-  float extreme = 0;
-  for (const float value : x)
-    if (std::abs(value) > std::abs(extreme)) extreme = value;
-  const float d = extreme / -8.0F;
-  write_f16(d, block);
-  const float inverse = d != 0 ? 1.0F / d : 0.0F;
-  const auto quant = [&](float value) {
-    return static_cast<unsigned>(std::clamp(std::lround(value * inverse) + 8, 0L, 15L));
-  };
-  for (size_t i = 0; i < 16; ++i)
-    block[2 + i] = static_cast<std::byte>(quant(x[i]) | quant(x[i + 16]) << 4);
-}
-
-void dequantize_q4_0(const std::byte* block, float* out) {
-  const float d = read_f16(block);
-  for (int i = 0; i < 16; ++i) {
-    const auto pair = static_cast<int>(block[2 + i]);
-    out[i] = d * static_cast<float>((pair & 15) - 8);
-    out[i + 16] = d * static_cast<float>((pair >> 4) - 8);
-  }
-}
 
 // The lengths of a block's units, in bytes.
 std::vector<int64_t> unit_bytes(DType dtype) {
@@ -82,6 +30,14 @@ std::vector<int64_t> unit_bytes(DType dtype) {
       STAPES_CHECK(false, "{} has no blocks", name(dtype));
       return {};
   }
+}
+
+// Two or four bytes, by one move each.
+void copy_unit(std::byte* to, const std::byte* from, size_t bytes) {
+  if (bytes == 4)
+    std::memcpy(to, from, 4);
+  else
+    std::memcpy(to, from, 2);
 }
 
 // copy(offset in the tile, offset in the rows, bytes) for every unit of every block of a tile.
@@ -133,46 +89,55 @@ size_t row_bytes(DType dtype, int64_t columns) {
   return static_cast<size_t>(columns / format.weights * format.bytes);
 }
 
-void quantize_row(DType dtype, std::span<const float> x, std::span<std::byte> out,
-                  std::span<const float> /*importance*/) {
-  const BlockFormat format = block_format(dtype);
-  const auto weights = static_cast<size_t>(format.weights);
-  const auto bytes = static_cast<size_t>(format.bytes);
-  STAPES_CHECK(x.size() % weights == 0 && out.size() == x.size() / weights * bytes);
-  for (size_t i = 0; i < x.size() / weights; ++i) {
-    const auto values = x.subspan(i * weights, weights);
-    std::byte* block = out.data() + i * bytes;
-    switch (dtype) {
-      case DType::kQ8_0:
-        quantize_q8_0(values.first<32>(), block);
-        break;
-      case DType::kQ4_0:
-        quantize_q4_0(values.first<32>(), block);
-        break;
-      default:
-        STAPES_CHECK(false, "quantizing to {} is not written yet", name(dtype));
-    }
+namespace {
+
+// quantize(values of one block, its bytes), block after block.
+template <size_t weights, size_t bytes>
+void quantize_blocks(void (*quantize)(std::span<const float, weights>, std::span<std::byte, bytes>),
+                     std::span<const float> x, std::span<std::byte> out) {
+  for (size_t i = 0; i < x.size() / weights; ++i)
+    quantize(x.subspan(i * weights).first<weights>(), out.subspan(i * bytes).first<bytes>());
+}
+
+template <size_t weights, size_t bytes>
+void dequantize_blocks(void (*dequantize)(std::span<const std::byte, bytes>,
+                                          std::span<float, weights>),
+                       std::span<const std::byte> in, std::span<float> out) {
+  for (size_t i = 0; i < out.size() / weights; ++i)
+    dequantize(in.subspan(i * bytes).first<bytes>(), out.subspan(i * weights).first<weights>());
+}
+
+}  // namespace
+
+void quantize_row(DType dtype, std::span<const float> x, std::span<std::byte> out) {
+  STAPES_CHECK(out.size() == row_bytes(dtype, static_cast<int64_t>(x.size())));
+  switch (dtype) {
+    case DType::kQ8_0:
+      return quantize_blocks(blocks::quantize_q8_0, x, out);
+    case DType::kQ4_0:
+      return quantize_blocks(blocks::quantize_q4_0, x, out);
+    case DType::kQ4_K:
+      return quantize_blocks(blocks::quantize_q4_k, x, out);
+    case DType::kQ6_K:
+      return quantize_blocks(blocks::quantize_q6_k, x, out);
+    default:
+      STAPES_CHECK(false, "{} has no blocks", name(dtype));
   }
 }
 
-void dequantize_row(DType dtype, std::span<const std::byte> blocks, std::span<float> out) {
-  const BlockFormat format = block_format(dtype);
-  const auto weights = static_cast<size_t>(format.weights);
-  const auto bytes = static_cast<size_t>(format.bytes);
-  STAPES_CHECK(out.size() % weights == 0 && blocks.size() == out.size() / weights * bytes);
-  for (size_t i = 0; i < out.size() / weights; ++i) {
-    const std::byte* block = blocks.data() + i * bytes;
-    float* values = out.data() + i * weights;
-    switch (dtype) {
-      case DType::kQ8_0:
-        dequantize_q8_0(block, values);
-        break;
-      case DType::kQ4_0:
-        dequantize_q4_0(block, values);
-        break;
-      default:
-        STAPES_CHECK(false, "dequantizing {} is not written yet", name(dtype));
-    }
+void dequantize_row(DType dtype, std::span<const std::byte> in, std::span<float> out) {
+  STAPES_CHECK(in.size() == row_bytes(dtype, static_cast<int64_t>(out.size())));
+  switch (dtype) {
+    case DType::kQ8_0:
+      return dequantize_blocks(blocks::dequantize_q8_0, in, out);
+    case DType::kQ4_0:
+      return dequantize_blocks(blocks::dequantize_q4_0, in, out);
+    case DType::kQ4_K:
+      return dequantize_blocks(blocks::dequantize_q4_k, in, out);
+    case DType::kQ6_K:
+      return dequantize_blocks(blocks::dequantize_q6_k, in, out);
+    default:
+      STAPES_CHECK(false, "{} has no blocks", name(dtype));
   }
 }
 
@@ -180,7 +145,7 @@ void rows_to_tile(DType dtype, int64_t columns, std::span<const std::byte> rows,
                   std::span<std::byte> tile) {
   STAPES_CHECK(rows.size() == kTileRows * row_bytes(dtype, columns) && tile.size() == rows.size());
   for_units(dtype, columns, [&](int64_t in_tile, int64_t in_rows, size_t bytes) {
-    std::memcpy(tile.data() + in_tile, rows.data() + in_rows, bytes);
+    copy_unit(tile.data() + in_tile, rows.data() + in_rows, bytes);
   });
 }
 
@@ -188,7 +153,7 @@ void tile_to_rows(DType dtype, int64_t columns, std::span<const std::byte> tile,
                   std::span<std::byte> rows) {
   STAPES_CHECK(rows.size() == kTileRows * row_bytes(dtype, columns) && tile.size() == rows.size());
   for_units(dtype, columns, [&](int64_t in_tile, int64_t in_rows, size_t bytes) {
-    std::memcpy(rows.data() + in_rows, tile.data() + in_tile, bytes);
+    copy_unit(rows.data() + in_rows, tile.data() + in_tile, bytes);
   });
 }
 

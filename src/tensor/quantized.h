@@ -43,12 +43,12 @@ bool fits_blocks(DType dtype, const Shape& shape);
 // Bytes of `rows` rows of `columns` columns, for quantized and plain dtypes.
 size_t row_bytes(DType dtype, int64_t columns);
 
-// One row of blocks in ggml's order; x and out are whole blocks. `importance` (of each column, or
-// empty) weighs the squared error that the scales are chosen for. The error is at most that of
-// ggml's own reference quantizer for the same type.
-void quantize_row(DType dtype, std::span<const float> x, std::span<std::byte> out,
-                  std::span<const float> importance = {});
-void dequantize_row(DType dtype, std::span<const std::byte> blocks, std::span<float> out);
+// One row of blocks in ggml's order; x and out are whole blocks. x must be finite; what is larger
+// than the format's f16 scales can reach is stored as the largest value that they do reach. The
+// scales are searched for the least squared error, which in every block is at most that of the
+// plain rule (the extreme value takes the last level).
+void quantize_row(DType dtype, std::span<const float> x, std::span<std::byte> out);
+void dequantize_row(DType dtype, std::span<const std::byte> in, std::span<float> out);
 
 // Between ggml's order and tiles; both hold kTileRows rows of `columns` columns.
 void rows_to_tile(DType dtype, int64_t columns, std::span<const std::byte> rows,
