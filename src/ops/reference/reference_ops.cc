@@ -8,6 +8,7 @@
 
 #include "ops/reference/reference_attention.h"
 #include "ops/rope_angle.h"
+#include "tensor/quantized.h"
 
 namespace stapes {
 namespace {
@@ -140,13 +141,16 @@ class ReferenceOps : public Ops {
 
   void run(const op::Embed& args) const override {
     const int64_t width = args.table.shape[1];
-    const size_t row_bytes = static_cast<size_t>(width) * size_bytes(args.table.dtype);
     for (size_t r = 0; r < args.ids.size(); ++r) {
-      const TensorView row{.dtype = args.table.dtype,
-                           .shape = {width},
-                           .data = args.table.data + static_cast<size_t>(args.ids[r]) * row_bytes};
-      std::ranges::copy(widened_to_f32(row),
-                        args.y.subspan(r * static_cast<size_t>(width)).begin());
+      const auto y = args.y.subspan(r * static_cast<size_t>(width), static_cast<size_t>(width));
+      if (is_quantized(args.table.dtype)) {
+        dequantize_tiled_row(args.table, args.ids[r], y);
+        continue;
+      }
+      const size_t at = static_cast<size_t>(args.ids[r]) * row_bytes(args.table.dtype, width);
+      const TensorView row{
+          .dtype = args.table.dtype, .shape = {width}, .data = args.table.data + at};
+      std::ranges::copy(widened_to_f32(row), y.begin());
     }
   }
 
