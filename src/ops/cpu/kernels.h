@@ -37,7 +37,7 @@ struct QuantizedProduct {
   int64_t first_tile = 0;
   int64_t last_tile = 0;
 };
-inline constexpr int64_t kRowGroup = 8;
+inline constexpr int64_t kRowGroup = 4;
 
 // A group of query heads against a run of keys and values of one head.
 struct AttentionTile {

@@ -41,6 +41,8 @@ inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {
   return acc + (VecI)_mm512_madd_epi16(even, x_even) + (VecI)_mm512_madd_epi16(odd, x_odd);
 }
 
+constexpr int kPartsTogether = 3;  // of a tile, as many as the registers hold the sums of
+
 #include "ops/cpu/quantized_body.h"
 
 #include "ops/cpu/kernels_table.h"

@@ -23,8 +23,12 @@ To bits_as(const From& from) {
   return to;
 }
 
+// Not Vec{} + value: that is an addition, because of -0.
 Vec splat(float value) {
-  return Vec{} + value;
+  Vec v;
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) v[i] = value;
+  return v;
 }
 
 // Any alignment: tensors in a model file start where they start.
@@ -79,26 +83,39 @@ Vec load_first_of(const std::byte* p, int64_t count) {
   return Type::load(padded);
 }
 
-// The lanes in pairs, the pairs in pairs, ...
-float sum(const Vec& v) {
+Vec max(const Vec& a, const Vec& b) {
+  return a > b ? a : b;
+}
+
+// Functions in the form of types: a lambda would be compiled without the level's instructions.
+struct Sum {
+  template <typename AnyVec>
+  AnyVec operator()(const AnyVec& a, const AnyVec& b) const {
+    return a + b;
+  }
+};
+struct Max {
+  Vec operator()(const Vec& a, const Vec& b) const { return max(a, b); }
+};
+
+// combine() over all lanes: the lanes in pairs, the pairs in pairs, ...
+template <typename Combine, typename AnyVec>
+auto reduce(AnyVec v) {
   VecI lane;
   for (int i = 0; i < kLanes; ++i) lane[i] = i;
-  Vec total = v;
 #pragma GCC unroll 8
-  for (int distance = kLanes / 2; distance > 0; distance /= 2) {
-    total += __builtin_shuffle(total, lane ^ distance);
-  }
-  return total[0];
+  for (int distance = kLanes / 2; distance > 0; distance /= 2)
+    v = Combine{}(v, __builtin_shuffle(v, lane ^ distance));
+  return v[0];
+}
+
+template <typename AnyVec>
+auto sum(const AnyVec& v) {
+  return reduce<Sum>(v);
 }
 
 float largest(const Vec& v) {
-  float result = v[0];
-  for (int i = 1; i < kLanes; ++i) result = v[i] > result ? v[i] : result;
-  return result;
-}
-
-Vec max(const Vec& a, const Vec& b) {
-  return a > b ? a : b;
+  return reduce<Max>(v);
 }
 
 // e^x to 2 units in the last place; 0 below the smallest normal result, infinity above the largest.

@@ -45,6 +45,8 @@ inline VecI dot4(VecI acc, const VecI& weights, int32_t x) {
   return acc;
 }
 
+constexpr int kPartsTogether = 1;  // of a tile, as many as the registers hold the sums of
+
 #include "ops/cpu/quantized_body.h"
 
 #include "ops/cpu/kernels_table.h"

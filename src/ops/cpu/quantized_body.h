@@ -5,6 +5,8 @@
 // product is a sum of integers, which is exact. What is then summed over the blocks in f32 is
 // summed in the order of the blocks: a row has the same bits alone and in any batch.
 //
+// The inner functions are always_inline: out of line, their sums would go through memory.
+//
 // A strip is what 32 columns of the weights are for kLanes outputs: eight vectors in which lane o
 // holds four neighbouring unsigned weights of output o, and the scales of the outputs.
 
@@ -20,11 +22,10 @@ constexpr int64_t packed_strip_bytes(int64_t rows, int64_t offsets) {
   return rows * (kStripColumns + 4 + 4 * offsets);
 }
 
-template <int kOffsets>
+template <int kScales>
 struct Strip {
   VecI words[kStripWords];
-  Vec scale;
-  Vec extra;  // Q4_K: the minimum; Q6_K: the scale of the second 16 columns
+  Vec scale[kScales];  // the second: Q4_K: the minimum; Q6_K: of the second 16 columns
 };
 
 VecI load_words(const std::byte* p) {
@@ -53,12 +54,13 @@ Vec to_float(const VecI& v) {
 struct Q8_0 {
   static constexpr int64_t kStrips = 1;
   static constexpr int64_t kBytes = 34 * kTileRows;  // of one block of all rows of a tile
+  static constexpr int kScales = 1;
   static constexpr int kOffsets = 1;
   static constexpr int32_t kZeroPoint = 128;
   static constexpr bool kMinimum = false;
 
-  static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
-    strip->scale = load_f16(block + part * kLanes * 2);
+  [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
+    strip->scale[0] = load_f16(block + part * kLanes * 2);
     const std::byte* words = block + kTileRows * 2 + part * kLanes * 4;
 #pragma GCC unroll 8
     for (int64_t j = 0; j < kStripWords; ++j)
@@ -69,12 +71,13 @@ struct Q8_0 {
 struct Q4_0 {
   static constexpr int64_t kStrips = 1;
   static constexpr int64_t kBytes = 18 * kTileRows;
+  static constexpr int kScales = 1;
   static constexpr int kOffsets = 1;
   static constexpr int32_t kZeroPoint = 8;
   static constexpr bool kMinimum = false;
 
-  static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
-    strip->scale = load_f16(block + part * kLanes * 2);
+  [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
+    strip->scale[0] = load_f16(block + part * kLanes * 2);
     const std::byte* words = block + kTileRows * 2 + part * kLanes * 4;
 #pragma GCC unroll 4
     for (int64_t j = 0; j < kStripWords / 2; ++j) {
@@ -88,11 +91,13 @@ struct Q4_0 {
 struct Q4_K {
   static constexpr int64_t kStrips = 8;
   static constexpr int64_t kBytes = 144 * kTileRows;
+  static constexpr int kScales = 2;
   static constexpr int kOffsets = 1;
   static constexpr int32_t kZeroPoint = 0;
   static constexpr bool kMinimum = true;
 
-  static void unpack(const std::byte* block, int64_t part, Strip<1>* strips) {
+  [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part,
+                                            Strip<2>* strips) {
     const auto word = [&](int64_t index) {
       return load_words(block + (index * kTileRows + part * kLanes) * 4);
     };
@@ -114,8 +119,8 @@ struct Q4_K {
 #pragma GCC unroll 8
     for (int64_t s = 0; s < kStrips; ++s) {
       const int shift = static_cast<int>(s % 4) * 8;
-      strips[s].scale = d * to_float((scales[s / 4] >> shift) & 0xff);
-      strips[s].extra = d_minimum * to_float((minima[s / 4] >> shift) & 0xff);
+      strips[s].scale[0] = d * to_float((scales[s / 4] >> shift) & 0xff);
+      strips[s].scale[1] = d_minimum * to_float((minima[s / 4] >> shift) & 0xff);
     }
 #pragma GCC unroll 4
     for (int64_t pair = 0; pair < kStrips / 2; ++pair) {  // low nibbles, then high nibbles
@@ -132,13 +137,15 @@ struct Q4_K {
 struct Q6_K {
   static constexpr int64_t kStrips = 8;
   static constexpr int64_t kBytes = 210 * kTileRows;
+  static constexpr int kScales = 2;
   static constexpr int kOffsets = 2;
   static constexpr int32_t kZeroPoint = 32;
   static constexpr bool kMinimum = false;
 
   // Each half of 128 weights: low[64] holds the low nibbles of strips 0, 1 and then, above them, of
   // strips 2, 3; high[32] holds two bits of the four strips, lowest bits first.
-  static void unpack(const std::byte* block, int64_t part, Strip<2>* strips) {
+  [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part,
+                                            Strip<2>* strips) {
     const auto word = [&](int64_t index) {
       return load_words(block + (index * kTileRows + part * kLanes) * 4);
     };
@@ -160,36 +167,69 @@ struct Q6_K {
       for (int64_t s = 0; s < 4; ++s) {
         const VecI scales = word(48 + half * 2 + s / 2);  // four signed bytes: two strips
         const int shift = static_cast<int>(s % 2) * 16;
-        four[s].scale = d * to_float((scales << (24 - shift)) >> 24);
-        four[s].extra = d * to_float((scales << (16 - shift)) >> 24);
+        four[s].scale[0] = d * to_float((scales << (24 - shift)) >> 24);
+        four[s].scale[1] = d * to_float((scales << (16 - shift)) >> 24);
       }
     }
   }
 };
 
-// sums[r] += the product of a strip with the group's row r.
-template <typename Format, int kRows>
-void accumulate(const Strip<Format::kOffsets>& strip, const std::byte* x, Vec (&sums)[kRows]) {
+// dots[p][r] = start[r] + Σ over the words [kFirst, kLast) of the strips of kParts neighbouring
+// parts. A broadcast of x costs as much as two products, so each is used for several parts; and the
+// sums are independent of each other, which hides the latency of a product.
+template <int kRows, int kParts, int64_t kFirst, int64_t kLast, typename AnyStrip>
+[[gnu::always_inline]] inline void multiply_words(const AnyStrip* const (&strips)[kParts],
+                                                  const std::byte* x, const std::byte* start,
+                                                  VecI (&dots)[kParts][kRows]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    const VecI first = VecI{} + (start == nullptr ? 0 : load_i32(start + 4 * r));
+#pragma GCC unroll 8
+    for (int p = 0; p < kParts; ++p) dots[p][r] = first;
+  }
+#pragma GCC unroll 8
+  for (int64_t j = kFirst; j < kLast; ++j) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const int32_t four = load_i32(x + r * kStripColumns + 4 * j);
+#pragma GCC unroll 8
+      for (int p = 0; p < kParts; ++p) dots[p][r] = dot4(dots[p][r], strips[p]->words[j], four);
+    }
+  }
+}
+
+// sums[p][r] += the product of part p's strip with the group's row r.
+template <typename Format, int kRows, int kParts>
+[[gnu::always_inline]] inline void accumulate(const Strip<Format::kScales>* const (&strips)[kParts],
+                                              const std::byte* x, Vec (&sums)[kParts][kRows]) {
   const std::byte* scales = x + kRows * kStripColumns;
   const std::byte* offsets = scales + 4 * kRows;
-#pragma GCC unroll 16
+  constexpr int64_t kFirst = Format::kOffsets == 1 ? kStripWords : kStripWords / 2;
+  VecI dots[kParts][kRows];
+  multiply_words<kRows, kParts, 0, kFirst>(strips, x, Format::kMinimum ? nullptr : offsets, dots);
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    const std::byte* values = x + r * kStripColumns;
-    const float scale = load_one(scales + 4 * r);
-    VecI dot = {};
-    if constexpr (!Format::kMinimum) dot += load_i32(offsets + 4 * r);
-    constexpr int64_t kFirst = Format::kOffsets == 1 ? kStripWords : kStripWords / 2;
+    const Vec scale = splat(load_one(scales + 4 * r));
 #pragma GCC unroll 8
-    for (int64_t j = 0; j < kFirst; ++j) dot = dot4(dot, strip.words[j], load_i32(values + 4 * j));
-    sums[r] = fma(to_float(dot), strip.scale * scale, sums[r]);
-    if constexpr (Format::kMinimum)
-      sums[r] = fma(-strip.extra, splat(load_one(offsets + 4 * r)), sums[r]);
-    if constexpr (Format::kOffsets == 2) {
-      VecI second = VecI{} + load_i32(offsets + 4 * (kRows + r));
+    for (int p = 0; p < kParts; ++p)
+      sums[p][r] = fma(to_float(dots[p][r]), strips[p]->scale[0] * scale, sums[p][r]);
+  }
+  if constexpr (Format::kMinimum) {
 #pragma GCC unroll 8
-      for (int64_t j = kFirst; j < kStripWords; ++j)
-        second = dot4(second, strip.words[j], load_i32(values + 4 * j));
-      sums[r] = fma(to_float(second), strip.extra * scale, sums[r]);
+    for (int r = 0; r < kRows; ++r) {
+      const Vec weighed = -splat(load_one(offsets + 4 * r));
+#pragma GCC unroll 8
+      for (int p = 0; p < kParts; ++p) sums[p][r] = fma(strips[p]->scale[1], weighed, sums[p][r]);
+    }
+  }
+  if constexpr (Format::kOffsets == 2) {
+    multiply_words<kRows, kParts, kFirst, kStripWords>(strips, x, offsets + 4 * kRows, dots);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      const Vec scale = splat(load_one(scales + 4 * r));
+#pragma GCC unroll 8
+      for (int p = 0; p < kParts; ++p)
+        sums[p][r] = fma(to_float(dots[p][r]), strips[p]->scale[1] * scale, sums[p][r]);
     }
   }
 }
@@ -204,113 +244,131 @@ template <typename Format, int kRows>
 void multiply_few(const QuantizedProduct& p) {
   constexpr int64_t kAhead = 2048;  // bytes; across the 4 KiB pages at which hardware prefetch ends
   const int64_t blocks = p.columns / (kStripColumns * Format::kStrips);
-  for (int64_t tile = p.first_tile; tile < p.last_tile; ++tile) {
-#pragma GCC unroll 1
-    for (int64_t part = 0; part < kTileParts; ++part) {
-      const std::byte* block = p.tiles + tile * blocks * Format::kBytes;
-      const std::byte* x = p.x;
-      Vec sums[kRows] = {};
-      for (int64_t b = 0; b < blocks; ++b, block += Format::kBytes) {
+  for (int64_t part = p.first_tile * kTileParts; part < p.last_tile * kTileParts; ++part) {
+    const std::byte* block = p.tiles + part / kTileParts * blocks * Format::kBytes;
+    const std::byte* x = p.x;
+    Vec sums[1][kRows] = {};
+    for (int64_t b = 0; b < blocks; ++b, block += Format::kBytes) {
 #pragma GCC unroll 16
-        for (int64_t line = 0; line < Format::kBytes; line += 64)
-          __builtin_prefetch(block + kAhead + line);
-        Strip<Format::kOffsets> strips[Format::kStrips];
-        Format::unpack(block, part, strips);
+      for (int64_t line = 0; line < Format::kBytes; line += 64)
+        __builtin_prefetch(block + kAhead + line);
+      Strip<Format::kScales> strips[Format::kStrips];
+      Format::unpack(block, part % kTileParts, strips);
 #pragma GCC unroll 1
-        for (int64_t s = 0; s < Format::kStrips; ++s) {
-          accumulate<Format, kRows>(strips[s], x, sums);
-          x += packed_strip_bytes(kRows, Format::kOffsets);
-        }
+      for (int64_t s = 0; s < Format::kStrips; ++s) {
+        accumulate<Format, kRows, 1>({strips + s}, x, sums);
+        x += packed_strip_bytes(kRows, Format::kOffsets);
       }
-      for (int r = 0; r < kRows; ++r) finish(p, sums[r], r, tile * kTileRows + part * kLanes);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) finish(p, sums[0][r], r, part * kLanes);
+  }
+}
+
+// Many rows: a piece of the weights (kPartsTogether parts, kPieceStrips strips of each) is unpacked
+// once, stays in the first-level cache, and is used by all rows.
+constexpr int64_t kPieceStrips = 16;
+
+template <typename Format>
+struct Piece {
+  alignas(64) Strip<Format::kScales> strips[kPartsTogether][kPieceStrips];
+};
+
+template <typename Format>
+void unpack_piece(const QuantizedProduct& p, int64_t first_part, int64_t parts, int64_t first_strip,
+                  int64_t count, Piece<Format>& piece) {
+  const int64_t strips = p.columns / kStripColumns;
+  for (int64_t i = 0; i < parts; ++i) {
+    const int64_t tile = (first_part + i) / kTileParts;
+    const std::byte* block =
+        p.tiles + (tile * strips + first_strip) / Format::kStrips * Format::kBytes;
+    for (int64_t s = 0; s < count; s += Format::kStrips, block += Format::kBytes) {
+      __builtin_prefetch(block + 4 * Format::kBytes);
+      Format::unpack(block, (first_part + i) % kTileParts, piece.strips[i] + s);
     }
   }
 }
 
-// Many rows: a piece of a few tiles is unpacked once and used by all rows.
-constexpr int64_t kPieceStrips = 32;
-constexpr int64_t kPieceTiles = 4;
-
-template <typename Format>
-struct Piece {
-  alignas(64) Strip<Format::kOffsets> strips[kPieceTiles * kTileParts][kPieceStrips];
-};
-
-template <typename Format, int kRows>
-void multiply_piece(const QuantizedProduct& p, const Strip<Format::kOffsets>* strips, int64_t count,
+// The sums of a piece continue those of the pieces to its left, which wait in y.
+template <typename Format, int kRows, int kParts>
+void multiply_piece(const QuantizedProduct& p, const Piece<Format>& piece, int64_t count,
                     const std::byte* x, bool first, bool last, int64_t row, int64_t output) {
-  Vec sums[kRows];
+  Vec sums[kParts][kRows];
   float* y = p.y + row * p.outputs + output;
-  for (int r = 0; r < kRows; ++r) sums[r] = first ? splat(0.0F) : load(y + r * p.outputs);
+#pragma GCC unroll 8
+  for (int i = 0; i < kParts; ++i) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r)
+      sums[i][r] = first ? splat(0.0F) : load(y + r * p.outputs + i * kLanes);
+  }
   for (int64_t s = 0; s < count; ++s) {
-    accumulate<Format, kRows>(strips[s], x, sums);
+    const Strip<Format::kScales>* strips[kParts];
+#pragma GCC unroll 8
+    for (int i = 0; i < kParts; ++i) strips[i] = piece.strips[i] + s;
+    accumulate<Format, kRows, kParts>(strips, x, sums);
     x += packed_strip_bytes(kRows, Format::kOffsets);
   }
-  for (int r = 0; r < kRows; ++r) {
-    if (last)
-      finish(p, sums[r], row + r, output);
-    else
-      store(sums[r], y + r * p.outputs);
+#pragma GCC unroll 8
+  for (int i = 0; i < kParts; ++i) {
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      if (last)
+        finish(p, sums[i][r], row + r, output + i * kLanes);
+      else
+        store(sums[i][r], y + r * p.outputs + i * kLanes);
+    }
   }
 }
 
-// Calls run<kRows>() for a group of `rows` rows, 1..kRowGroup.
+// Calls run<kCount>() for a count of 1..4.
 template <typename Run>
-void with_row_count(int64_t rows, const Run& run) {
-  switch (rows) {
+void with_count(int64_t count, const Run& run) {
+  switch (count) {
     case 1:
       return run.template operator()<1>();
     case 2:
       return run.template operator()<2>();
     case 3:
       return run.template operator()<3>();
-    case 4:
-      return run.template operator()<4>();
-    case 5:
-      return run.template operator()<5>();
-    case 6:
-      return run.template operator()<6>();
-    case 7:
-      return run.template operator()<7>();
     default:
-      return run.template operator()<8>();
+      return run.template operator()<4>();
   }
 }
 
-template <typename Format>
-void multiply_many(const QuantizedProduct& p) {
+template <typename Format, int kParts>
+void multiply_parts(const QuantizedProduct& p, int64_t first_part) {
   Piece<Format> piece;
   const int64_t strips = p.columns / kStripColumns;
-  for (int64_t tile = p.first_tile; tile < p.last_tile; tile += kPieceTiles) {
-    const int64_t tiles = tile + kPieceTiles < p.last_tile ? kPieceTiles : p.last_tile - tile;
-    for (int64_t first = 0; first < strips; first += kPieceStrips) {
-      const int64_t count = first + kPieceStrips < strips ? kPieceStrips : strips - first;
-      for (int64_t t = 0; t < tiles * kTileParts; ++t) {
-        const std::byte* block =
-            p.tiles + ((tile + t / kTileParts) * strips + first) / Format::kStrips * Format::kBytes;
-        for (int64_t s = 0; s < count; s += Format::kStrips, block += Format::kBytes)
-          Format::unpack(block, t % kTileParts, piece.strips[t] + s);
-      }
-      const std::byte* group = p.x;
-      for (int64_t row = 0; row < p.rows; row += kRowGroup) {
-        const int64_t rows = row + kRowGroup < p.rows ? kRowGroup : p.rows - row;
-        const int64_t strip_bytes = packed_strip_bytes(rows, Format::kOffsets);
-        with_row_count(rows, [&]<int kRows>() {
-          for (int64_t t = 0; t < tiles * kTileParts; ++t)
-            multiply_piece<Format, kRows>(p, piece.strips[t], count, group + first * strip_bytes,
-                                          first == 0, first + count == strips, row,
-                                          tile * kTileRows + t * kLanes);
-        });
-        group += strips * strip_bytes;
-      }
+  for (int64_t first = 0; first < strips; first += kPieceStrips) {
+    const int64_t count = first + kPieceStrips < strips ? kPieceStrips : strips - first;
+    unpack_piece(p, first_part, kParts, first, count, piece);
+    const std::byte* group = p.x;
+    for (int64_t row = 0; row < p.rows; row += kRowGroup) {
+      const int64_t rows = row + kRowGroup < p.rows ? kRowGroup : p.rows - row;
+      const int64_t strip_bytes = packed_strip_bytes(rows, Format::kOffsets);
+      with_count(rows, [&]<int kRows>() {
+        multiply_piece<Format, kRows, kParts>(p, piece, count, group + first * strip_bytes,
+                                              first == 0, first + count == strips, row,
+                                              first_part * kLanes);
+      });
+      group += strips * strip_bytes;
     }
   }
 }
 
 template <typename Format>
+void multiply_many(const QuantizedProduct& p) {
+  const int64_t last = p.last_tile * kTileParts;
+  int64_t part = p.first_tile * kTileParts;
+  for (; part + kPartsTogether <= last; part += kPartsTogether)
+    multiply_parts<Format, kPartsTogether>(p, part);
+  for (; part < last; ++part) multiply_parts<Format, 1>(p, part);
+}
+
+template <typename Format>
 void multiply_format(const QuantizedProduct& p) {
   if (p.rows > kRowGroup) return multiply_many<Format>(p);
-  with_row_count(p.rows, [&]<int kRows>() { multiply_few<Format, kRows>(p); });
+  with_count(p.rows, [&]<int kRows>() { multiply_few<Format, kRows>(p); });
 }
 
 void multiply_quantized(const QuantizedProduct& p) {
@@ -353,10 +411,7 @@ PackedStrip pack_strip(const float* x) {
     const auto bytes = __builtin_convertvector(rounded, VecI8);
     std::memcpy(strip.values + i * kLanes, &bytes, sizeof(bytes));
   }
-  for (int h = 0; h < 2; ++h) {
-    strip.sums[h] = 0;
-    for (int i = 0; i < kLanes; ++i) strip.sums[h] += halves[h][i];
-  }
+  for (int h = 0; h < 2; ++h) strip.sums[h] = sum(halves[h]);
   return strip;
 }
 
