@@ -101,16 +101,11 @@ struct Q4_K {
     const auto word = [&](int64_t index) {
       return load_words(block + (index * kTileRows + part * kLanes) * 4);
     };
-    alignas(64) uint16_t halves[kLanes * 2];
-    const VecI both = word(0);  // d and dmin of each output
-    alignas(64) uint16_t d_bits[kLanes], minimum_bits[kLanes];
-    std::memcpy(halves, &both, sizeof(both));
-    for (int i = 0; i < kLanes; ++i) {
-      d_bits[i] = halves[2 * i];
-      minimum_bits[i] = halves[2 * i + 1];
-    }
-    const Vec d = load_f16(reinterpret_cast<const std::byte*>(d_bits));
-    const Vec d_minimum = load_f16(reinterpret_cast<const std::byte*>(minimum_bits));
+    const VecI both = word(0);  // d below, dmin above
+    const auto d_bits = __builtin_convertvector(both, VecU16);
+    const auto minimum_bits = __builtin_convertvector(both >> 16, VecU16);
+    const Vec d = load_f16(reinterpret_cast<const std::byte*>(&d_bits));
+    const Vec d_minimum = load_f16(reinterpret_cast<const std::byte*>(&minimum_bits));
     // Sub-scales and minima of strips 0-3 are the low six bits of words 1 and 2; those of strips
     // 4-7 have their low four bits in word 3 and their high two bits on top of words 1 and 2.
     const VecI w1 = word(1), w2 = word(2), w3 = word(3);
@@ -239,19 +234,28 @@ void finish(const QuantizedProduct& p, const Vec& sum, int64_t row, int64_t outp
   store(result, p.y + row * p.outputs + output);
 }
 
+// Weights are read once, in order. The hardware's prefetch ends at every 4 KiB page, so the second
+// level is filled from further ahead, and the first level from there.
+template <int64_t kBytes>
+[[gnu::always_inline]] inline void prefetch_stream(const std::byte* p) {
+  constexpr int64_t kFar = 8192, kNear = 1024, kLine = 64;  // bytes
+#pragma GCC unroll 64
+  for (int64_t line = 0; line < kBytes; line += kLine) {
+    __builtin_prefetch(p + kFar + line, 0, 2);
+    __builtin_prefetch(p + kNear + line, 0, 3);
+  }
+}
+
 // A few rows: the weights are unpacked into registers on their way from memory.
 template <typename Format, int kRows>
 void multiply_few(const QuantizedProduct& p) {
-  constexpr int64_t kAhead = 2048;  // bytes; across the 4 KiB pages at which hardware prefetch ends
   const int64_t blocks = p.columns / (kStripColumns * Format::kStrips);
   for (int64_t part = p.first_tile * kTileParts; part < p.last_tile * kTileParts; ++part) {
     const std::byte* block = p.tiles + part / kTileParts * blocks * Format::kBytes;
     const std::byte* x = p.x;
     Vec sums[1][kRows] = {};
     for (int64_t b = 0; b < blocks; ++b, block += Format::kBytes) {
-#pragma GCC unroll 16
-      for (int64_t line = 0; line < Format::kBytes; line += 64)
-        __builtin_prefetch(block + kAhead + line);
+      prefetch_stream<Format::kBytes>(block);
       Strip<Format::kScales> strips[Format::kStrips];
       Format::unpack(block, part % kTileParts, strips);
 #pragma GCC unroll 1
@@ -283,7 +287,6 @@ void unpack_piece(const QuantizedProduct& p, int64_t first_part, int64_t parts, 
     const std::byte* block =
         p.tiles + (tile * strips + first_strip) / Format::kStrips * Format::kBytes;
     for (int64_t s = 0; s < count; s += Format::kStrips, block += Format::kBytes) {
-      __builtin_prefetch(block + 4 * Format::kBytes);
       Format::unpack(block, (first_part + i) % kTileParts, piece.strips[i] + s);
     }
   }
