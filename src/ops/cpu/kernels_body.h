@@ -181,6 +181,7 @@ void widen(const std::byte* values, DType dtype, int64_t count, float* out) {
   }
 }
 
+// Loops over sums are all unrolled: one that is not would keep the sums in memory.
 // Adds to y the products of kRows rows and kOutputs outputs over `inputs` inputs (at most
 // kInputBlock), or sets y where this is the first block of inputs.
 struct Block {
@@ -212,9 +213,11 @@ void multiply(const Block& block) {
     }
   }
   if (const int64_t rest = block.inputs - n; rest > 0) {
+#pragma GCC unroll 8
     for (int o = 0; o < kOutputs; ++o) {
       const Vec weight = load_first_of<Type>(
           block.weight + o * block.weight_stride_bytes + n * Type::kBytes, rest);
+#pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         sums[r][o] = fma(load_first(block.x + r * block.x_stride + n, rest), weight, sums[r][o]);
       }
