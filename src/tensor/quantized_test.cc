@@ -64,20 +64,20 @@ TEST(Quantized, WeightsComeBackWithinHalfAStep) {
 }
 
 TEST(Quantized, AMatrixInTilesIsReadBackRowByRow) {
-  const Shape shape{32, 64};
+  const Shape shape{32, 512};
   const std::vector<float> x = random_values(element_count(shape));
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0}) {
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ6_K}) {
     const std::vector<std::byte> tiles = quantize_matrix(dtype, x, shape);
     const TensorView view{.dtype = dtype, .shape = shape, .data = tiles.data()};
     EXPECT_EQ(view.size_bytes(), tiles.size());
     const std::vector<float> all = widened_to_f32(view);
     for (size_t row = 0; row < 32; ++row) {
-      std::vector<std::byte> blocks(row_bytes(dtype, 64));
-      std::vector<float> expected(64);
-      quantize_row(dtype, std::span(x).subspan(row * 64, 64), blocks);
+      std::vector<std::byte> blocks(row_bytes(dtype, 512));
+      std::vector<float> expected(512);
+      quantize_row(dtype, std::span(x).subspan(row * 512, 512), blocks);
       dequantize_row(dtype, blocks, expected);
       EXPECT_TRUE(std::equal(expected.begin(), expected.end(),
-                             all.begin() + static_cast<std::ptrdiff_t>(row) * 64));
+                             all.begin() + static_cast<std::ptrdiff_t>(row) * 512));
     }
   }
 }
