@@ -57,7 +57,7 @@ fails 64 "something else" "$STAPES" quantize "$tiny" . --type q4_0 --force
 fails 64 "something else" "$STAPES" quantize "$tiny" /dev/full --type q4_0 --force
 fails 64 "FILE.json or FILE.csv" "$STAPES" quantize "$tiny" x.gguf --type q4_0 --report x.txt
 fails 66 "no-folder" "$STAPES" quantize "$tiny" no-folder/x.gguf --type q4_0
-fails 69 "is Q4_0 already" "$STAPES" quantize q4_0.gguf x.gguf --type q8_0
+fails 69 "is Q8_0 already" "$STAPES" quantize q4_0.gguf x.gguf --type q8_0
 cp -r "$tiny" broken && chmod -R u+w broken
 truncate -s -1000 broken/model.safetensors
 fails 65 "model.safetensors" "$STAPES" quantize broken x.gguf --type q4_0
