@@ -1,4 +1,5 @@
-// libFuzzer: any bytes are a GGUF file that is refused by an Error, or one whose every view lies in the file.
+// libFuzzer: any bytes are a GGUF file that is refused by an Error, or one whose every view lies in
+// the file.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -37,7 +38,8 @@ void read_everything(const stapes::GgufFile& file) {
     if (stapes::is_quantized(view.dtype) && view.element_count() < 100'000)
       sum += static_cast<unsigned>(stapes::widened_to_f32(view).size());
   }
-  for (const auto& [key, value] : file.metadata()) sum += static_cast<unsigned>(value.index() + key.size());
+  for (const auto& [key, value] : file.metadata())
+    sum += static_cast<unsigned>(value.index() + key.size());
   [[maybe_unused]] volatile unsigned result = sum;
 }
 
