@@ -82,5 +82,19 @@ TEST(Quantized, AMatrixInTilesIsReadBackRowByRow) {
   }
 }
 
+// docs/file-format.md: where weight (21, 39) of a Q4_0 matrix [32, 64] is.
+TEST(Quantized, TheWorkedExampleOfTheFileFormat) {
+  const std::vector<float> x = random_values(32 * 64);
+  const std::vector<std::byte> tiles = quantize_matrix(DType::kQ4_0, x, {32, 64});
+  ASSERT_EQ(tiles.size(), 1152U);
+  uint16_t scale = 0;
+  std::memcpy(&scale, tiles.data() + 874, sizeof scale);
+  const int level = static_cast<int>(tiles[983]) & 15;
+  std::vector<float> row(64);
+  dequantize_tiled_row({DType::kQ4_0, {32, 64}, tiles.data()}, 21, row);
+  EXPECT_EQ(row[39], f16_to_f32(scale) * static_cast<float>(level - 8));
+  EXPECT_NEAR(row[39], x[21 * 64 + 39], 0.5);
+}
+
 }  // namespace
 }  // namespace stapes
