@@ -25,6 +25,8 @@ if [[ $goal != run && -z ${Torch_DIR:-} ]]; then
 fi
 if [[ $goal == test ]]; then
   packages+=(libgtest-dev libgmock-dev libbenchmark-dev)
+  # The fuzz tests are built by clang; any that the user has will do.
+  command -v clang++ >/dev/null || packages+=(clang)
   # Node.js often comes from elsewhere than Debian, so ask for the command and not for the package.
   command -v node >/dev/null || packages+=(nodejs)
   command -v npm >/dev/null || packages+=(npm)

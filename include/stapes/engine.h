@@ -55,7 +55,8 @@ struct Result {
 
 class Engine {
  public:
-  // A model folder in the Hugging Face layout. Throws kNotFound, kInvalidModel.
+  // A model folder in the Hugging Face layout, or a GGUF file that `stapes quantize` wrote. Throws
+  // kNotFound, kInvalidModel, kUnsupported (a file that is newer than this build).
   static Engine open(const std::filesystem::path& model, const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;

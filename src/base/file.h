@@ -30,6 +30,10 @@ class MappedFile {
   std::filesystem::path path_;
 };
 
+// Gives back the memory of the pages that lie wholly in `bytes`. What is mapped from a file is read
+// again where it is asked for; in other memory it becomes zeros, so nobody may want it any more.
+void release_pages(std::span<const std::byte> bytes);
+
 // Reads a whole file. Throws kNotFound, kIo, and kTooLarge above `limit_bytes`.
 std::string read_file(const std::filesystem::path& path, size_t limit_bytes = size_t{1} << 30);
 

@@ -114,7 +114,7 @@ int run_ask(const AskOptions& options) {
       std::chrono::steady_clock::now() - start;
   request.messages = {user_turn(sounds, question.text)};
 
-  const Engine engine = Engine::open(options.model.folder(), options.engine.options());
+  const Engine engine = Engine::open(options.model.path(), options.engine.options());
   request.sampling = options.sampling.over(engine.default_sampling());
   const Result result = answer(engine, request, !options.json);
   if (options.json)

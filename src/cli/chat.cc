@@ -113,7 +113,7 @@ bool obey(const std::string& line, Conversation& conversation) {
 
 int run_chat(const ChatOptions& options) {
   const bool interactive = ::isatty(STDIN_FILENO) == 1;
-  const Engine engine = Engine::open(options.model.folder(), options.engine.options());
+  const Engine engine = Engine::open(options.model.path(), options.engine.options());
   Conversation conversation(engine, options.sampling.over(engine.default_sampling()));
   for (const std::string& file : options.files) conversation.attach(file);
   if (interactive) fmt::print(stderr, "{}", kCommands);

@@ -10,6 +10,7 @@ Command add_chat_command(CLI::App& program);
 Command add_mel_command(CLI::App& program);
 Command add_tokenize_command(CLI::App& program);
 Command add_inspect_command(CLI::App& program);
+Command add_quantize_command(CLI::App& program);
 Command add_trace_command(CLI::App& program);
 Command add_eval_world_command(CLI::App& program);
 Command add_world_command(CLI::App& program);

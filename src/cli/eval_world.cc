@@ -39,7 +39,7 @@ int run_eval_world(EvalWorldOptions& options) {
   const world::World world(options.world);
   if (!world.has_speech())
     fmt::print(stderr, "stapes: no --digits FOLDER, so the tasks about speech are left out\n");
-  const Generator generator = Generator::open(options.model.folder(), options.engine.options());
+  const Generator generator = Generator::open(options.model.path(), options.engine.options());
   const bool watched = ::isatty(STDERR_FILENO) == 1;
   const WorldEvalResult result = evaluate_world(generator, world, options.eval,
                                                 watched ? EvalProgress(show_progress) : nullptr);

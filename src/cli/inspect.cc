@@ -1,4 +1,4 @@
-// stapes inspect: what a model folder holds, and what is wrong with it.
+// stapes inspect: what a model (a folder or a GGUF file) holds, and what is wrong with it.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -13,7 +13,9 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "engine/loaded_model.h"
 #include "spec/model_config.h"
+#include "spec/model_source.h"
 #include "spec/tensor_table.h"
 #include "stapes/error.h"
 #include "tensor/safetensors.h"
@@ -65,13 +67,13 @@ void add_tensor(GroupFacts& facts, const TensorView& view) {
   ++facts.dtypes[name(view.dtype)];
 }
 
-void look_at_tensors(const std::string& folder, ModelFacts& facts) {
+void look_at_tensors(const ModelSource& source, ModelFacts& facts) {
   const std::vector<TensorSpec> table = tensor_table(facts.config);
   facts.expected_tensors = static_cast<int64_t>(table.size());
   facts.expected_parameters = parameter_count(table);
   std::map<std::string, GroupFacts> groups;
   try {
-    const ModelTensors tensors = ModelTensors::open(folder);
+    const ModelTensors tensors = source.tensors();
     for (const auto& [tensor, view] : tensors.tensors()) {
       add_tensor(groups[group_of(tensor)], view);
       add_tensor(facts.total, view);
@@ -87,9 +89,9 @@ void look_at_tensors(const std::string& folder, ModelFacts& facts) {
   if (groups.contains("other")) facts.groups.emplace_back("other", groups["other"]);
 }
 
-void look_at_tokenizer(const std::string& folder, ModelFacts& facts) {
+void look_at_tokenizer(const ModelSource& source, ModelFacts& facts) {
   try {
-    const Tokenizer tokenizer = Tokenizer::load(std::filesystem::path(folder) / "tokenizer.json");
+    const Tokenizer tokenizer = load_tokenizer(source);
     TokenizerFacts found{.size = tokenizer.size(), .required = {}};
     for (const char* token : kRequiredTokens) {
       if (const auto id = tokenizer.find(token)) {
@@ -108,11 +110,12 @@ void look_at_tokenizer(const std::string& folder, ModelFacts& facts) {
   }
 }
 
-ModelFacts look_at(const std::string& folder) {
+ModelFacts look_at(const std::string& model) {
+  const ModelSource source = ModelSource::open(model);
   ModelFacts facts;
-  facts.config = load_config(folder);
-  look_at_tensors(folder, facts);
-  look_at_tokenizer(folder, facts);
+  facts.config = source.config();
+  look_at_tensors(source, facts);
+  look_at_tokenizer(source, facts);
   return facts;
 }
 
@@ -186,8 +189,8 @@ std::string to_text(const ModelFacts& facts) {
   return text;
 }
 
-int run_inspect(const std::string& folder, bool json) {
-  const ModelFacts facts = look_at(folder);
+int run_inspect(const std::string& model, bool json) {
+  const ModelFacts facts = look_at(model);
   if (json) {
     write_stdout_line(to_json(facts));
   } else {
@@ -199,14 +202,15 @@ int run_inspect(const std::string& folder, bool json) {
 }  // namespace
 
 Command add_inspect_command(CLI::App& program) {
-  auto folder = std::make_shared<std::string>();
+  auto model = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
   CLI::App* app = add_subcommand(program, "inspect", "MODEL [--json]",
                                  "Show a model's shape, tensors, tokenizer, and what is wrong");
-  app->add_option("MODEL", *folder, "Model folder in the Hugging Face layout")->required();
+  app->add_option("MODEL", *model, "Model folder in the Hugging Face layout, or a .gguf file")
+      ->required();
   app->add_flag("--json", *json, "Print one JSON object");
   app->footer("The exit status is 65 where the model has problems.");
-  return {app, [folder, json] { return run_inspect(*folder, *json); }};
+  return {app, [model, json] { return run_inspect(*model, *json); }};
 }
 
 }  // namespace stapes::cli

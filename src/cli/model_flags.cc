@@ -10,7 +10,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kModelHelp =
-    "Model folder in the Hugging Face layout; without it the small model that comes with stapes";
+    "Model folder in the Hugging Face layout, or a .gguf file that `stapes quantize` wrote; "
+    "without it the small model that comes with stapes";
 
 // Where the program may stand: build/bin, build/PRESET/bin, or an installation's bin.
 constexpr const char* kModelsBesideProgram[] = {"../../models/tiny", "../../../models/tiny",
@@ -24,10 +25,10 @@ void replace_if_named(Value& value, const std::optional<Value>& named) {
 }  // namespace
 
 void ModelFlag::add_to(CLI::App& app) {
-  app.add_option("--model", named_, kModelHelp)->type_name("FOLDER")->envname("STAPES_MODEL");
+  app.add_option("--model", named_, kModelHelp)->type_name("MODEL")->envname("STAPES_MODEL");
 }
 
-fs::path ModelFlag::folder() const {
+fs::path ModelFlag::path() const {
   if (!named_.empty()) return named_;
   std::error_code error;
   const fs::path program_folder = fs::read_symlink("/proc/self/exe", error).parent_path();
@@ -36,7 +37,7 @@ fs::path ModelFlag::folder() const {
     if (fs::exists(folder / "config.json", error)) return folder;
   }
   fail(ErrorCode::kNotFound,
-       "expected --model FOLDER or STAPES_MODEL: no model was named, and there is no {} beside {}",
+       "expected --model MODEL or STAPES_MODEL: no model was named, and there is no {} beside {}",
        kModelsBesideProgram[0], program_folder.string());
 }
 

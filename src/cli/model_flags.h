@@ -12,12 +12,13 @@
 
 namespace stapes::cli {
 
-// --model FOLDER, or $STAPES_MODEL, or the small model of this source tree or installation.
+// --model MODEL (a folder or a GGUF file), or $STAPES_MODEL, or the small model of this source tree
+// or installation.
 class ModelFlag {
  public:
   void add_to(CLI::App& app);
   // Throws kNotFound where no model was named and none stands beside the program.
-  std::filesystem::path folder() const;
+  std::filesystem::path path() const;
 
  private:
   std::string named_;

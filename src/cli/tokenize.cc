@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/model_flags.h"
 #include "cli/output.h"
+#include "engine/loaded_model.h"
 #include "text/tokenizer.h"
 
 namespace stapes::cli {
@@ -37,7 +38,7 @@ std::vector<TokenId> parse_ids(const std::string& line, size_t line_number) {
 }
 
 int run_tokenize(const TokenizeOptions& options) {
-  const Tokenizer tokenizer = Tokenizer::load(options.model.folder() / "tokenizer.json");
+  const Tokenizer tokenizer = load_tokenizer(ModelSource::open(options.model.path()));
   std::string line;
   for (size_t line_number = 1; std::getline(std::cin, line); ++line_number) {
     if (options.decode) {
@@ -54,7 +55,7 @@ int run_tokenize(const TokenizeOptions& options) {
 
 Command add_tokenize_command(CLI::App& program) {
   auto options = std::make_shared<TokenizeOptions>();
-  CLI::App* app = add_subcommand(program, "tokenize", "[--decode] [--model FOLDER] < LINES",
+  CLI::App* app = add_subcommand(program, "tokenize", "[--decode] [--model MODEL] < LINES",
                                  "Turn lines of standard input into JSON token ids, or back");
   options->model.add_to(*app);
   app->add_flag("--decode", options->decode,

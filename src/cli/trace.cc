@@ -28,7 +28,7 @@ int run_trace(const TraceOptions& options) {
   Request request;
   const Sound sound = load_sound(options.file, request.clips);
   request.messages = {user_turn({sound}, options.question)};
-  const Generator generator = Generator::open(options.model.folder(), options.engine.options());
+  const Generator generator = Generator::open(options.model.path(), options.engine.options());
   const Trace trace = generator.trace(request);
   write_trace(trace, options.folder);
   for (const ClipTrace& clip : trace.clips)

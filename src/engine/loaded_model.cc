@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "base/fail.h"
-#include "base/file.h"
 #include "engine/sampler.h"
 #include "text/special_tokens.h"
 
@@ -58,11 +57,9 @@ bool read_bool(const json& object, const char* field, const std::string& where, 
   return found->get<bool>();
 }
 
-GenerationDefaults read_generation_defaults(const fs::path& folder) {
-  const fs::path path = folder / "generation_config.json";
-  if (!fs::exists(path)) return {};
-  constexpr size_t kLimitBytes = size_t{1} << 20;
-  return parse_generation_config(read_file(path, kLimitBytes), path.string());
+GenerationDefaults read_generation_defaults(const ModelSource& source) {
+  const std::optional<ModelText> text = source.generation_config_json();
+  return text ? parse_generation_config(text->text, text->where) : GenerationDefaults{};
 }
 
 std::vector<TokenId> find_stop_token_ids(const Tokenizer& tokenizer, const ModelConfig& config,
@@ -82,12 +79,12 @@ std::vector<TokenId> find_stop_token_ids(const Tokenizer& tokenizer, const Model
   return ids;
 }
 
-void check_tokenizer(const Tokenizer& tokenizer, const ModelConfig& config, const fs::path& path) {
+void check_tokenizer(const Tokenizer& tokenizer, const ModelConfig& config, const fs::path& model) {
   const auto vocabulary = static_cast<uint64_t>(config.decoder.vocabulary);
   if (tokenizer.size() > vocabulary)
     fail(ErrorCode::kInvalidModel,
-         "wrong vocabulary size: {} has {} tokens, but the model's vocab_size is {}", path.string(),
-         tokenizer.size(), vocabulary);
+         "{}: wrong vocabulary size: the tokenizer has {} tokens, but the model's vocab_size is {}",
+         model.string(), tokenizer.size(), vocabulary);
   for (const std::string_view token : {kTurnBegin, kTurnEnd, kAudioStart, kAudioPatch, kAudioEnd})
     tokenizer.require(token);
 }
@@ -131,14 +128,19 @@ GenerationDefaults parse_generation_config(const std::string& text, const std::s
   return defaults;
 }
 
-LoadedModel load_model(const fs::path& folder, const EngineOptions& options) {
+Tokenizer load_tokenizer(const ModelSource& source) {
+  const ModelText text = source.tokenizer_json();
+  return Tokenizer::parse(text.text, text.where);
+}
+
+LoadedModel load_model(const fs::path& model_path, const EngineOptions& options) {
   std::unique_ptr<const Ops> ops = make_ops(options.threads);
-  Model model = Model::open(folder, *ops);
-  const fs::path tokenizer_path = folder / "tokenizer.json";
-  Tokenizer tokenizer = Tokenizer::load(tokenizer_path);
+  const ModelSource source = ModelSource::open(model_path);
+  Model model = Model::open(source, *ops);
+  Tokenizer tokenizer = load_tokenizer(source);
   const ModelConfig& config = model.config();
-  check_tokenizer(tokenizer, config, tokenizer_path);
-  const GenerationDefaults defaults = read_generation_defaults(folder);
+  check_tokenizer(tokenizer, config, source.path());
+  const GenerationDefaults defaults = read_generation_defaults(source);
   const int64_t context_tokens = context_size(options, config);
   std::vector<TokenId> stop_token_ids = find_stop_token_ids(tokenizer, config, defaults);
   LogMel mel(config.encoder.mel_bands);

@@ -1,5 +1,5 @@
-// A model folder with all that generation needs of it: weights, tokenizer, mel, recommended
-// sampling.
+// A model (a folder or a GGUF file) with all that generation needs of it: weights, tokenizer, mel,
+// recommended sampling.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "audio/log_mel.h"
 #include "model/model.h"
 #include "ops/ops.h"
+#include "spec/model_source.h"
 #include "stapes/options.h"
 #include "text/tokenizer.h"
 
@@ -36,8 +37,11 @@ struct LoadedModel {
   int64_t max_kv_tokens = 0;
 };
 
+// Throws as Tokenizer::parse, and kNotFound where the model has no tokenizer.
+Tokenizer load_tokenizer(const ModelSource& source);
+
 // Throws kNotFound, kInvalidModel (a tokenizer larger than the vocabulary: both numbers), kUsage (a
 // context longer than the model's).
-LoadedModel load_model(const std::filesystem::path& folder, const EngineOptions& options);
+LoadedModel load_model(const std::filesystem::path& model, const EngineOptions& options);
 
 }  // namespace stapes

@@ -6,9 +6,13 @@
 
 namespace stapes {
 
-Model Model::open(const std::filesystem::path& folder, const Ops& ops) {
-  ModelConfig config = load_config(folder);
-  ModelTensors tensors = ModelTensors::open(folder);
+Model Model::open(const std::filesystem::path& model, const Ops& ops) {
+  return open(ModelSource::open(model), ops);
+}
+
+Model Model::open(const ModelSource& source, const Ops& ops) {
+  ModelConfig config = source.config();
+  ModelTensors tensors = source.tensors();
   ModelWeights weights = load_weights(tensors, config, ops);
   return {std::move(config), std::move(tensors), ops, std::move(weights)};
 }

@@ -1,4 +1,4 @@
-// A model folder, ready to run: config, mapped tensors, encoder, adaptor and decoder.
+// A model, ready to run: config, mapped tensors, encoder, adaptor and decoder.
 #pragma once
 
 #include <filesystem>
@@ -10,6 +10,7 @@
 #include "ops/ops.h"
 #include "spec/audio_tokens.h"
 #include "spec/model_config.h"
+#include "spec/model_source.h"
 #include "tensor/safetensors.h"
 #include "tensor/tensor.h"
 
@@ -17,9 +18,10 @@ namespace stapes {
 
 class Model {
  public:
-  // A folder in the Hugging Face layout. `ops` must outlive the model. Throws kNotFound,
-  // kInvalidModel, kUnsupported (a dtype that ops cannot compute with).
-  static Model open(const std::filesystem::path& folder, const Ops& ops);
+  // A folder in the Hugging Face layout or a GGUF file. `ops` must outlive the model. Throws
+  // kNotFound, kInvalidModel, kUnsupported (a dtype that ops cannot compute with).
+  static Model open(const ModelSource& source, const Ops& ops);
+  static Model open(const std::filesystem::path& model, const Ops& ops);
 
   const ModelConfig& config() const { return config_; }
   const Encoder& encoder() const { return encoder_; }

@@ -1,6 +1,5 @@
 #include "model/weights.h"
 
-#include "base/fail.h"
 #include "spec/tensor_table.h"
 
 namespace stapes {
@@ -12,12 +11,8 @@ class Reader {
   Reader(const ModelTensors& tensors, const Ops& ops) : tensors_(tensors), ops_(ops) {}
 
   TensorView tensor(const std::string& name, const Shape& shape) const {
-    const TensorView& view = tensors_.require(name, shape);
-    if (view.dtype != DType::kF32 && view.dtype != DType::kF16 && view.dtype != DType::kBF16) {
-      fail(ErrorCode::kInvalidModel, "{}: tensor {} must be F32, F16 or BF16, is {}",
-           tensors_.file_of(name).string(), name, stapes::name(view.dtype));
-    }
-    return ops_.place_weight(view);
+    // check_tensors has seen to the dtype; what the operations can compute with is theirs to say.
+    return ops_.place_weight(tensors_.require(name, shape));
   }
 
   Affine weight_only(const std::string& module, const Shape& shape) const {

@@ -94,6 +94,11 @@ bool is_float(DType dtype) {
   return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
 }
 
+// Matrices may be quantized; norms, biases, positions and convolutions may not.
+bool may_be_quantized(const TensorSpec& spec) {
+  return spec.shape.size() == 2 && spec.lowest_precision != Precision::kFloat32;
+}
+
 // Counts the problems, and keeps the sentence of the first.
 class Problems {
  public:
@@ -145,9 +150,9 @@ void check_tensors(const ModelTensors& tensors, const std::vector<TensorSpec>& t
     if (view.shape != spec.shape)
       problems.add("{}: tensor {}: expected the shape {}, got {}", file, spec.name,
                    to_string(spec.shape), to_string(view.shape));
-    else if (!is_float(view.dtype))
-      problems.add("{}: tensor {}: expected F32, F16 or BF16, got {}", file, spec.name,
-                   name(view.dtype));
+    else if (!is_float(view.dtype) && !(is_quantized(view.dtype) && may_be_quantized(spec)))
+      problems.add("{}: tensor {}: expected F32, F16 or BF16{}, got {}", file, spec.name,
+                   may_be_quantized(spec) ? " or a quantized type" : "", name(view.dtype));
   }
   for (const auto& [tensor, view] : tensors.tensors())
     if (!expected.contains(tensor))

@@ -64,22 +64,36 @@ TEST(Quantized, WeightsComeBackWithinHalfAStep) {
 }
 
 TEST(Quantized, AMatrixInTilesIsReadBackRowByRow) {
-  const Shape shape{32, 64};
+  const Shape shape{32, 512};
   const std::vector<float> x = random_values(element_count(shape));
-  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0}) {
+  for (const DType dtype : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K, DType::kQ6_K}) {
     const std::vector<std::byte> tiles = quantize_matrix(dtype, x, shape);
     const TensorView view{.dtype = dtype, .shape = shape, .data = tiles.data()};
     EXPECT_EQ(view.size_bytes(), tiles.size());
     const std::vector<float> all = widened_to_f32(view);
     for (size_t row = 0; row < 32; ++row) {
-      std::vector<std::byte> blocks(row_bytes(dtype, 64));
-      std::vector<float> expected(64);
-      quantize_row(dtype, std::span(x).subspan(row * 64, 64), blocks);
+      std::vector<std::byte> blocks(row_bytes(dtype, 512));
+      std::vector<float> expected(512);
+      quantize_row(dtype, std::span(x).subspan(row * 512, 512), blocks);
       dequantize_row(dtype, blocks, expected);
       EXPECT_TRUE(std::equal(expected.begin(), expected.end(),
-                             all.begin() + static_cast<std::ptrdiff_t>(row) * 64));
+                             all.begin() + static_cast<std::ptrdiff_t>(row) * 512));
     }
   }
+}
+
+// docs/file-format.md: where weight (21, 39) of a Q4_0 matrix [32, 64] is.
+TEST(Quantized, TheWorkedExampleOfTheFileFormat) {
+  const std::vector<float> x = random_values(32 * 64);
+  const std::vector<std::byte> tiles = quantize_matrix(DType::kQ4_0, x, {32, 64});
+  ASSERT_EQ(tiles.size(), 1152U);
+  uint16_t scale = 0;
+  std::memcpy(&scale, tiles.data() + 874, sizeof scale);
+  const int level = static_cast<int>(tiles[983]) & 15;
+  std::vector<float> row(64);
+  dequantize_tiled_row({DType::kQ4_0, {32, 64}, tiles.data()}, 21, row);
+  EXPECT_EQ(row[39], f16_to_f32(scale) * static_cast<float>(level - 8));
+  EXPECT_NEAR(row[39], x[21 * 64 + 39], 0.5);
 }
 
 }  // namespace

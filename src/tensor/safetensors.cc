@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "base/fail.h"
+#include "tensor/quoted_name.h"
 
 namespace stapes {
 namespace fs = std::filesystem;
@@ -24,14 +25,6 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the format's 
 constexpr int kMaxDimensions = 8;
 constexpr std::array kDTypes = {DType::kF32, DType::kF16, DType::kBF16,
                                 DType::kI64, DType::kI32, DType::kU8};
-
-// A name from the file as it may stand in a message: quoted, escaped, not endless.
-std::string quoted(const std::string& text) {
-  constexpr size_t kMaxChars = 120;
-  const std::string escaped =
-      json(text).dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
-  return escaped.size() <= kMaxChars ? escaped : escaped.substr(0, kMaxChars) + "...\"";
-}
 
 // Stops the parser at what the DOM would hide (duplicate keys) or swell up on (deep nesting, long
 // arrays): a header is an object of objects, whose values are strings or short arrays.
@@ -56,7 +49,7 @@ class HeaderGuard {
       case json::parse_event_t::key:
         if (!keys_.at(static_cast<size_t>(depth) - 1).insert(parsed.get<std::string>()).second)
           fail(ErrorCode::kInvalidModel, "{}: the header has {} twice", path_.string(),
-               quoted(parsed.get<std::string>()));
+               quoted_name(parsed.get<std::string>()));
         break;
       case json::parse_event_t::value:
         if (in_array_ && ++array_size_ > kMaxDimensions)
@@ -150,7 +143,7 @@ class EntryReader {
  private:
   template <typename... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
-    fail(ErrorCode::kInvalidModel, "{}: tensor {}: {}", path_.string(), quoted(tensor_),
+    fail(ErrorCode::kInvalidModel, "{}: tensor {}: {}", path_.string(), quoted_name(tensor_),
          fmt::format(format, std::forward<Args>(args)...));
   }
 
@@ -167,7 +160,7 @@ class EntryReader {
         field("dtype", json::value_t::string, "a string").get_ref<const std::string&>();
     for (const DType dtype : kDTypes)
       if (spelled == name(dtype)) return dtype;
-    refuse("expected a dtype of F32, F16, BF16, I64, I32 or U8, got {}", quoted(spelled));
+    refuse("expected a dtype of F32, F16, BF16, I64, I32 or U8, got {}", quoted_name(spelled));
   }
 
   Shape shape() const {
@@ -209,7 +202,7 @@ std::map<std::string, std::string> read_metadata(const fs::path& path, const jso
   for (const auto& [key, value] : info.items()) {
     if (!value.is_string())
       fail(ErrorCode::kInvalidModel, "{}: expected __metadata__ {} to be a string, got {}",
-           path.string(), quoted(key), value.type_name());
+           path.string(), quoted_name(key), value.type_name());
     metadata[key] = value.get<std::string>();
   }
   return metadata;
@@ -225,11 +218,11 @@ void check_tiling(const fs::path& path, std::vector<Entry>& entries, uint64_t da
   for (const Entry& entry : entries) {
     if (entry.begin < covered)
       fail(ErrorCode::kInvalidModel, "{}: the tensors {} [{}, {}] and {} [{}, {}] overlap",
-           path.string(), quoted(previous->name), previous->begin, previous->end,
-           quoted(entry.name), entry.begin, entry.end);
+           path.string(), quoted_name(previous->name), previous->begin, previous->end,
+           quoted_name(entry.name), entry.begin, entry.end);
     if (entry.begin > covered)
       fail(ErrorCode::kInvalidModel, "{}: {} bytes before tensor {} belong to no tensor",
-           path.string(), entry.begin - covered, quoted(entry.name));
+           path.string(), entry.begin - covered, quoted_name(entry.name));
     covered = entry.end;
     previous = &entry;
   }
