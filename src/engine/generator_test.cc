@@ -142,25 +142,21 @@ TEST_F(GeneratorTest, NoRequestsNoAnswers) {
   EXPECT_TRUE(generator_->generate_batch({}).empty());
 }
 
-TEST_F(GeneratorTest, OneCancelledTheOthersGoOn) {
-  const std::vector<Request> requests = mixed_requests();
-  const auto done = generator_->generate_batch(
-      requests, [](size_t request, const Delta&) { return request != 2; });
-  EXPECT_EQ(done[2].result.finish, FinishReason::kCancelled);
-  for (const size_t i : {0U, 1U, 3U, 4U}) {
-    SCOPED_TRACE(i);
-    expect_same(done[i], alone(requests[i]));
-  }
+TEST_F(GeneratorTest, ASinkThatSaysStopCancels) {
+  int calls = 0;
+  const Result result = generator_->generate(text_request("What is the sum of the digits?"),
+                                             [&](const Delta&) { return ++calls < 2; });
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(result.finish, FinishReason::kCancelled);
 }
 
 TEST_F(GeneratorTest, ASinkThatThrowsLeavesTheGeneratorUsable) {
   const Request request = text_request("What is the sum of the digits?");
   const Generation before = alone(request);
-  EXPECT_THROW(generator_->generate_batch({&request, 1},
-                                          [](size_t, const Delta&) -> bool {
-                                            throw std::runtime_error("the socket is gone");
-                                          }),
-               std::runtime_error);
+  EXPECT_THROW(
+      generator_->generate(
+          request, [](const Delta&) -> bool { throw std::runtime_error("the socket is gone"); }),
+      std::runtime_error);
   expect_same(alone(request), before);
 }
 
@@ -207,7 +203,7 @@ std::vector<TokenId> greedy_from_scratch(const LoadedModel& loaded, const Reques
     }
     KvPagePool pool(*loaded.ops, layout, 100);
     KvPageList pages(pool);
-    pages.grow_to(static_cast<int64_t>(ids.size()));
+    pages.prepare_write(0, static_cast<int64_t>(ids.size()));
     const DecoderStep step{.kv = pages.view(),
                            .start_position = 0,
                            .rows = static_cast<int64_t>(ids.size()),

@@ -53,16 +53,16 @@ TEST_F(KvPageListTest, GivesItsPagesBack) {
   KvPagePool pool(*ops_, four_tokens_per_page(), 3);
   {
     KvPageList list(pool);
-    list.grow_to(5);
+    list.prepare_write(0, 5);
     EXPECT_EQ(list.pages().size(), 2U);
-    list.grow_to(3);
+    list.prepare_write(0, 3);
     EXPECT_EQ(list.pages().size(), 2U);
     KvPageList moved(std::move(list));
     EXPECT_EQ(moved.pages().size(), 2U);
     EXPECT_EQ(moved.view().capacity_tokens(), 8);
     EXPECT_EQ(pool.pages_in_use(), 2);
     KvPageList other(pool);
-    EXPECT_THROW(other.grow_to(9), Error);
+    EXPECT_THROW(other.prepare_write(0, 9), Error);
     EXPECT_EQ(pool.pages_in_use(), 3);
   }
   EXPECT_EQ(pool.pages_in_use(), 0);
@@ -76,7 +76,7 @@ TEST_F(KvPagePoolTest, NoPageEverHasTwoSequences) {
   for (int round = 0; round < 2000; ++round) {
     if (lists.size() < 5 && rng.chance(0.6)) {
       lists.emplace_back(pool);
-      lists.back().grow_to(rng.integer(0, 16));
+      lists.back().prepare_write(0, rng.integer(0, 16));
       for (std::byte* page : lists.back().view().pages)
         std::memset(page, 1, static_cast<size_t>(layout.page_bytes()));
     } else if (!lists.empty()) {

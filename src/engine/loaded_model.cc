@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "engine/memory_budget.h"
 #include "engine/sampler.h"
 #include "text/special_tokens.h"
 
@@ -14,8 +15,6 @@ namespace stapes {
 namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
-
-constexpr int64_t kDefaultKvTokens = 65536;
 
 template <typename T>
 void read_number(const json& object, const char* field, const std::string& where, T& value) {
@@ -101,14 +100,6 @@ int64_t context_size(const EngineOptions& options, const ModelConfig& config) {
   return options.max_context_tokens > 0 ? options.max_context_tokens : longest;
 }
 
-int64_t kv_size(const EngineOptions& options, int64_t context_tokens) {
-  if (options.max_kv_tokens < 0)
-    fail(ErrorCode::kUsage, "expected 0 or more tokens of key/value memory, got {}",
-         options.max_kv_tokens);
-  return options.max_kv_tokens > 0 ? options.max_kv_tokens
-                                   : std::max(context_tokens, kDefaultKvTokens);
-}
-
 }  // namespace
 
 GenerationDefaults parse_generation_config(const std::string& text, const std::string& where) {
@@ -131,8 +122,18 @@ GenerationDefaults parse_generation_config(const std::string& text, const std::s
   return defaults;
 }
 
+KvLayout layout_of(const DecoderConfig& config, KvPrecision precision) {
+  if (precision != KvPrecision::kF32)
+    fail(ErrorCode::kUnsupported, "this build keeps keys and values as f32 only");
+  return KvLayout::of(config);
+}
+
 LoadedModel load_model(const fs::path& folder, const EngineOptions& options) {
-  std::unique_ptr<const Ops> ops = make_ops(options.threads);
+  return load_model(folder, options, make_ops(options.threads));
+}
+
+LoadedModel load_model(const fs::path& folder, const EngineOptions& options,
+                       std::unique_ptr<const Ops> ops) {
   Model model = Model::open(folder, *ops);
   const fs::path tokenizer_path = folder / "tokenizer.json";
   Tokenizer tokenizer = Tokenizer::load(tokenizer_path);
@@ -141,6 +142,13 @@ LoadedModel load_model(const fs::path& folder, const EngineOptions& options) {
   const GenerationDefaults defaults = read_generation_defaults(folder);
   const int64_t context_tokens = context_size(options, config);
   std::vector<TokenId> stop_token_ids = find_stop_token_ids(tokenizer, config, defaults);
+  const KvLayout kv_layout = layout_of(config.decoder, options.kv_precision);
+  const int64_t max_kv_tokens =
+      kv_token_limit({.asked_tokens = options.max_kv_tokens,
+                      .context_tokens = context_tokens,
+                      .token_bytes = kv_layout.page_bytes() / kv_layout.page_tokens,
+                      .weight_bytes = model.weight_bytes(),
+                      .available_bytes = available_memory_bytes()});
   LogMel mel(config.encoder.mel_bands);
   return {.ops = std::move(ops),
           .model = std::move(model),
@@ -150,7 +158,8 @@ LoadedModel load_model(const fs::path& folder, const EngineOptions& options) {
           .stop_token_ids = std::move(stop_token_ids),
           .audio_rule = options.audio_rule,
           .context_tokens = context_tokens,
-          .max_kv_tokens = kv_size(options, context_tokens)};
+          .kv_layout = kv_layout,
+          .max_kv_tokens = max_kv_tokens};
 }
 
 }  // namespace stapes

@@ -36,22 +36,30 @@ class SequenceTest : public ::testing::Test {
   }
   Generation play_with(const LoadedModel& model, const std::vector<TokenId>& script,
                        const DeltaSink& sink = {}) {
-    const DecoderConfig& config = model.model.config().decoder;
-    KvPagePool pool(*model.ops, KvLayout::of(config), 1000);
-    Sequence sequence(model, prepare_request(model, request_), {}, pool, Clock::now());
-    std::vector<float> logits(static_cast<size_t>(config.vocabulary), 0.0F);
+    KvPagePool pool(*model.ops, model.kv_layout, 1000);
+    Sequence sequence(model,
+                      std::make_shared<const PreparedRequest>(prepare_request(model, request_)),
+                      pool, /*cache=*/nullptr);
     size_t next = 0;
     while (!sequence.finished()) {
-      const DecoderStep step = sequence.next_step(512);
+      const RowDemand demand = sequence.demand();
+      const DecoderStep step = sequence.next_step(demand.rows + demand.extra_rows);
       sequence.step_done(step);
-      if (step.logits != LogitRows::kLast) continue;
-      STAPES_CHECK(next < script.size(), "the script is too short");
-      const auto id = static_cast<size_t>(script[next]);
-      logits[id] = 1.0F;
-      sequence.choose(logits, sink);
-      logits[id] = 0.0F;
-      ++next;
+      if (step.logits == LogitRows::kNone) continue;
+      const int64_t rows = step.logits == LogitRows::kAll ? step.rows : 1;
+      Tensor logits({rows, model.model.config().decoder.vocabulary});
+      for (int64_t row = 0; row < rows; ++row) {
+        const size_t place = next + static_cast<size_t>(row);
+        STAPES_CHECK(row > 0 || place < script.size(), "the script is too short");
+        if (place < script.size()) logits.row(row)[static_cast<size_t>(script[place])] = 1.0F;
+      }
+      const int64_t accepted_before = sequence.progress().accepted_tokens;
+      sequence.choose(logits, 0);
+      next += static_cast<size_t>(sequence.progress().accepted_tokens - accepted_before) + 1;
+      for (const Delta& delta : sequence.take_deltas())
+        if (sink && !sink(delta)) sequence.cancel();
     }
+    progress_ = sequence.progress();
     return sequence.take_generation();
   }
 
@@ -67,6 +75,7 @@ class SequenceTest : public ::testing::Test {
   static testing::TemporaryFolder* folder_;
   static LoadedModel* model_;
   Request request_;
+  Sequence::Progress progress_;  // of the last play
 };
 testing::TemporaryFolder* SequenceTest::folder_ = nullptr;
 LoadedModel* SequenceTest::model_ = nullptr;
