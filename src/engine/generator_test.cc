@@ -6,44 +6,19 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/rng.h"
 #include "engine/kv_page_pool.h"
 #include "engine/loaded_model.h"
 #include "engine/prepared_request.h"
+#include "engine/testing/requests.h"
 #include "engine/testing/tiny_model.h"
 
 namespace stapes {
 namespace {
 
-EngineOptions one_thread() {
-  EngineOptions options;
-  options.threads = 1;
-  return options;
-}
-
-AudioClip noise(double seconds, uint64_t seed) {
-  AudioClip clip;
-  clip.samples.resize(static_cast<size_t>(seconds * kSampleRateHz));
-  Rng rng(seed);
-  for (float& sample : clip.samples) sample = static_cast<float>(0.1 * rng.normal());
-  return clip;
-}
-
-Request text_request(const std::string& question) {
-  Request request;
-  request.messages = {{"user", {ContentPart::of_text(question)}}};
-  request.sampling.temperature = 0;
-  request.sampling.max_tokens = 24;
-  return request;
-}
-
-Request sound_request(const std::string& question, double seconds, uint64_t seed) {
-  Request request = text_request(question);
-  request.messages.front().parts.insert(request.messages.front().parts.begin(),
-                                        ContentPart::of_audio(0));
-  request.clips = {noise(seconds, seed)};
-  return request;
-}
+using testing::noise;
+using testing::one_thread;
+using testing::sound_request;
+using testing::text_request;
 
 // Requests that differ in everything that could leak from one to another.
 std::vector<Request> mixed_requests() {

@@ -68,6 +68,66 @@ TEST_F(KvPageListTest, GivesItsPagesBack) {
   EXPECT_EQ(pool.pages_in_use(), 0);
 }
 
+TEST_F(KvPagePoolTest, AFullPoolAsksForAPageFirst) {
+  KvPagePool pool(*ops_, four_tokens_per_page(), 2);
+  const PageId kept = pool.allocate();
+  pool.allocate();
+  bool gave_up = false;
+  pool.on_full([&] {
+    if (gave_up) return false;
+    pool.release(kept);
+    return gave_up = true;
+  });
+  EXPECT_EQ(pool.allocate(), kept);
+  EXPECT_THROW(pool.allocate(), Error);
+}
+
+void fill(const KvPageList& list, size_t page, int value) {
+  std::memset(list.view().pages[page], value,
+              static_cast<size_t>(four_tokens_per_page().page_bytes()));
+}
+
+int last_byte(const KvPageList& list, size_t page) {
+  return static_cast<int>(
+      list.view().pages[page][static_cast<size_t>(four_tokens_per_page().page_bytes()) - 1]);
+}
+
+TEST_F(KvPageListTest, AForkCopiesWhatItWritesTo) {
+  KvPagePool pool(*ops_, four_tokens_per_page(), 10);
+  KvPageList list(pool);
+  list.prepare_write(0, 6);
+  fill(list, 0, 1);
+  fill(list, 1, 2);
+  KvPageList other = list.fork();
+  EXPECT_EQ(pool.pages_in_use(), 2);
+  other.prepare_write(6, 9);
+  EXPECT_EQ(pool.pages_in_use(), 4);  // a copy of the second page, and a third one
+  EXPECT_EQ(other.pages()[0], list.pages()[0]);
+  EXPECT_NE(other.pages()[1], list.pages()[1]);
+  EXPECT_EQ(last_byte(other, 1), 2);
+  fill(other, 1, 3);
+  EXPECT_EQ(last_byte(list, 1), 2);
+  // Now the page is the first list's alone: nothing to copy.
+  const PageId own = list.pages()[1];
+  list.prepare_write(6, 7);
+  EXPECT_EQ(list.pages()[1], own);
+}
+
+TEST_F(KvPageListTest, APageIsExchangedForAnEqualOne) {
+  KvPagePool pool(*ops_, four_tokens_per_page(), 10);
+  KvPageList list(pool);
+  list.prepare_write(0, 4);
+  KvPageList other(pool);
+  other.prepare_write(0, 4);
+  fill(other, 0, 5);
+  list.exchange(0, other.pages()[0]);
+  EXPECT_EQ(pool.pages_in_use(), 1);
+  EXPECT_EQ(pool.holders(other.pages()[0]), 2);
+  EXPECT_EQ(last_byte(list, 0), 5);
+  list.exchange(0, other.pages()[0]);  // for itself
+  EXPECT_EQ(pool.holders(other.pages()[0]), 2);
+}
+
 TEST_F(KvPagePoolTest, NoPageEverHasTwoSequences) {
   const KvLayout layout = four_tokens_per_page();
   KvPagePool pool(*ops_, layout, 20);
