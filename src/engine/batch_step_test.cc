@@ -1,9 +1,13 @@
-// Logits bit for bit: from a cached prefix, in pieces, in a batch, forked.
+// Logits bit for bit: from a cached prefix, in pieces, in a batch, forked; for every level of the
+// operations and every dtype for which docs/numerics.md promises it.
 #include "engine/batch_step.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <optional>
+#include <string>
+#include <tuple>
 
 #include "engine/testing/requests.h"
 #include "engine/testing/tiny_model.h"
@@ -17,23 +21,20 @@ using testing::text_request;
 
 using Logits = std::vector<std::vector<float>>;  // of each choice
 
-class BatchStepTest : public ::testing::Test {
+class BatchStepTest : public ::testing::TestWithParam<std::tuple<OpsLevel, DType>> {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = new testing::TemporaryFolder;
-    testing::write_random_model(folder_->path());
-    model_ = new LoadedModel(load_model(folder_->path(), one_thread()));
+  BatchStepTest() {
+    const auto [level, dtype] = GetParam();
+    testing::write_random_model(folder_.path(), testing::tiny_test_config(), /*seed=*/1, dtype);
+    model_.emplace(load_model(folder_.path(), one_thread(), make_ops(level, 1)));
+    pool_.emplace(*model_->ops, model_->kv_layout, 1000);
+    cache_.emplace(*pool_);
   }
-  static void TearDownTestSuite() {
-    delete model_;
-    delete folder_;
-  }
-  BatchStepTest() : pool_(*model_->ops, model_->kv_layout, 1000), cache_(pool_) {}
 
   Sequence sequence(const Request& request, PrefixCache* cache = nullptr) {
     return Sequence(*model_,
                     std::make_shared<const PreparedRequest>(prepare_request(*model_, request)),
-                    pool_, cache);
+                    *pool_, cache);
   }
   void hear(Sequence& sequence, const Request& request) {
     for (size_t i = 0; i < request.clips.size(); ++i)
@@ -68,13 +69,20 @@ class BatchStepTest : public ::testing::Test {
     return logits_of(one, count);
   }
 
-  static testing::TemporaryFolder* folder_;
-  static LoadedModel* model_;
-  KvPagePool pool_;
-  PrefixCache cache_;
+  testing::TemporaryFolder folder_;
+  std::optional<LoadedModel> model_;
+  std::optional<KvPagePool> pool_;
+  std::optional<PrefixCache> cache_;
 };
-testing::TemporaryFolder* BatchStepTest::folder_ = nullptr;
-LoadedModel* BatchStepTest::model_ = nullptr;
+
+INSTANTIATE_TEST_SUITE_P(All, BatchStepTest,
+                         ::testing::Combine(::testing::ValuesIn(supported_ops_levels()),
+                                            ::testing::Values(DType::kF32, DType::kF16,
+                                                              DType::kBF16)),
+                         [](const auto& test) {
+                           return std::string(name(std::get<0>(test.param))) + "_" +
+                                  name(std::get<1>(test.param));
+                         });
 
 void expect_same_bits(const Logits& a, const Logits& b) {
   ASSERT_EQ(a.size(), b.size());
@@ -91,41 +99,41 @@ Request endless(Request request) {
   return request;
 }
 
-TEST_F(BatchStepTest, ACachedPrefixGivesTheSameBits) {
+TEST_P(BatchStepTest, ACachedPrefixGivesTheSameBits) {
   const Request first = endless(sound_request("Which digits are spoken?", 2.0, 1));
   const Request second = endless(sound_request("Does the loudness rise?", 2.0, 1));
   {
-    Sequence reader = sequence(first, &cache_);
+    Sequence reader = sequence(first, &*cache_);
     hear(reader, first);
     logits_of(reader, 20);
   }
-  Sequence cached = sequence(second, &cache_);
+  Sequence cached = sequence(second, &*cache_);
   EXPECT_EQ(cached.take_cached_prefix(), 32);
   hear(cached, second);
   expect_same_bits(logits_of(cached, 6), logits_alone(second, 6));
-  Sequence again = sequence(first, &cache_);
+  Sequence again = sequence(first, &*cache_);
   EXPECT_GE(again.take_cached_prefix(), 48);
   hear(again, first);
   expect_same_bits(logits_of(again, 6), logits_alone(first, 6));
 }
 
-TEST_F(BatchStepTest, PiecesOfAnySizeGiveTheSameBits) {
+TEST_P(BatchStepTest, PiecesOfAnySizeGiveTheSameBits) {
   const Request request = endless(sound_request("Which digits are spoken?", 2.0, 2));
   const Logits whole = logits_alone(request, 4);
   for (const int64_t rows : {1, 5, 16, 33}) {
-    Sequence one = sequence(request, rows == 5 ? &cache_ : nullptr);
+    Sequence one = sequence(request, rows == 5 ? &*cache_ : nullptr);
     hear(one, request);
     expect_same_bits(logits_of(one, 4, rows), whole);
   }
 }
 
-TEST_F(BatchStepTest, ForksInABatchGiveTheBitsOfEachAlone) {
+TEST_P(BatchStepTest, ForksInABatchGiveTheBitsOfEachAlone) {
   Request request = endless(sound_request("Which digits are spoken?", 1.3, 3));
   request.sampling.seed = 4;
   const Request other = endless(text_request("How many notes are there?"));
-  Sequence first = sequence(request, &cache_);
+  Sequence first = sequence(request, &*cache_);
   hear(first, request);
-  Sequence beside = sequence(other, &cache_);
+  Sequence beside = sequence(other, &*cache_);
   // The prompts are read; then the others fork before anything is chosen.
   std::vector<SequenceStep> steps;
   for (Sequence* one : {&first, &beside})

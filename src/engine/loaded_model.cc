@@ -91,6 +91,17 @@ void check_tokenizer(const Tokenizer& tokenizer, const ModelConfig& config, cons
     tokenizer.require(token);
 }
 
+void check_at_least(int64_t least, const char* option, int64_t value) {
+  if (value < least) fail(ErrorCode::kUsage, "{} must be {} or more, got {}", option, least, value);
+}
+
+void check_engine_options(const EngineOptions& options) {
+  check_at_least(0, "clip_cache_bytes", options.clip_cache_bytes);
+  check_at_least(1, "max_queued_requests", options.max_queued_requests);
+  check_at_least(1, "max_live_sequences", options.max_live_sequences);
+  check_at_least(1, "max_unread_deltas", options.max_unread_deltas);
+}
+
 int64_t context_size(const EngineOptions& options, const ModelConfig& config) {
   const int64_t longest = config.decoder.max_positions;
   if (options.max_context_tokens < 0 || options.max_context_tokens > longest)
@@ -134,6 +145,7 @@ LoadedModel load_model(const fs::path& folder, const EngineOptions& options) {
 
 LoadedModel load_model(const fs::path& folder, const EngineOptions& options,
                        std::unique_ptr<const Ops> ops) {
+  check_engine_options(options);
   Model model = Model::open(folder, *ops);
   const fs::path tokenizer_path = folder / "tokenizer.json";
   Tokenizer tokenizer = Tokenizer::load(tokenizer_path);

@@ -202,11 +202,17 @@ bool ModelLoop::step() {
   return true;
 }
 
+// Without those that are better off to wait: another one is computing what they need.
 std::vector<ModelLoop::Candidate> ModelLoop::candidates() {
   std::vector<Candidate> candidates;
   for (LiveRequest& live : live_) {
     if (!live.is_ready()) continue;
-    for (Sequence* sequence : live.unfinished_samples()) candidates.push_back({&live, sequence});
+    for (Sequence* sequence : live.unfinished_samples()) {
+      const bool waits = std::ranges::any_of(candidates, [&](const Candidate& other) {
+        return sequence->can_wait_for(*other.sequence);
+      });
+      if (!waits) candidates.push_back({&live, sequence});
+    }
   }
   return candidates;
 }

@@ -164,6 +164,29 @@ TEST_F(ModelLoopTest, TheSameAgainComputesOnlyTheLastPage) {
   EXPECT_GE(loop.counters().prompt_tokens_computed - computed, 1);
 }
 
+TEST_F(ModelLoopTest, WhatTwoNeedAtTheSameTimeIsComputedOnce) {
+  Gate gate;
+  hooks_->in_decoder([&] { gate.pass(); });
+  ModelLoop loop(model_, one_thread());
+  const auto first = submit(loop, text_request("x"));
+  gate.wait_until_reached();
+  std::vector<std::shared_ptr<RequestStream>> streams;
+  std::vector<Request> requests;
+  for (const char* question :
+       {"Which digits are spoken?", "How many notes are there?", "Which digits are spoken?"}) {
+    requests.push_back(sound_request(question, 3.0, 1));
+    streams.push_back(submit(loop, requests.back()));
+  }
+  gate.open();
+  for (size_t i = 0; i < streams.size(); ++i) {
+    const std::vector<Generation> answers = streams[i]->take_generations();
+    expect_same(answers, alone(requests[i]));
+    EXPECT_EQ(answers[0].result.usage.cached_tokens >= 32, i > 0) << i;
+  }
+  EXPECT_EQ(loop.counters().encoder_runs, 1);
+  EXPECT_EQ(loop.counters().clips_from_cache, 2);
+}
+
 TEST_F(ModelLoopTest, SamplesShareThePromptAndAreWhatEachIsAlone) {
   Request request = sound_request("Which digits are spoken?", 2.0, 3);
   request.sampling.temperature = 1.1;

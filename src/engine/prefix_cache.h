@@ -63,6 +63,10 @@ class CachedPrefix {
   // contents: of the whole sequence; pages reach up to `limit_tokens` of it. Returns the number of
   // tokens in them.
   int64_t take(KvPageList& pages, std::span<const PositionContent> contents, int64_t limit_tokens);
+  // Both have come equally far by the same pages: what one keeps next, the other can take.
+  bool is_beside(const CachedPrefix& other) const {
+    return cache_ != nullptr && other.cache_ == cache_ && last_ == other.last_;
+  }
   // Keeps the pages that are full now. contents: of the tokens that are read. A page whose content
   // is kept already is exchanged for that one.
   void keep(KvPageList& pages, std::span<const PositionContent> contents);

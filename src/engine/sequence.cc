@@ -62,6 +62,17 @@ int64_t Sequence::take_cached_prefix() {
   return tokens;
 }
 
+bool Sequence::can_wait_for(const Sequence& other) const {
+  const int64_t page_end = read_ + pages_.page_tokens();
+  const bool at_page = read_ == static_cast<int64_t>(pages_.pages().size()) * pages_.page_tokens();
+  if (!at_page || page_end >= prompt_tokens() || page_end > other.length()) return false;
+  const auto begin = static_cast<size_t>(read_);
+  const auto count = static_cast<size_t>(pages_.page_tokens());
+  return cached_prefix_.is_beside(other.cached_prefix_) &&
+         std::ranges::equal(std::span(contents_).subspan(begin, count),
+                            std::span(other.contents_).subspan(begin, count));
+}
+
 std::optional<size_t> Sequence::missing_clip() const {
   for (const AudioSpan& span : prepared_->prompt.audio_spans) {
     const bool unread = static_cast<int64_t>(span.begin + span.count) > read_;

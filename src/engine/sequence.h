@@ -38,6 +38,8 @@ class Sequence {
   // Pages that the cache has of what comes next of the prompt; its last token is always read, since
   // its logits are needed. Returns the number of tokens that need not be read.
   int64_t take_cached_prefix();
+  // `other` is computing a page that this one could take from the cache next.
+  bool can_wait_for(const Sequence& other) const;
   // The first clip of which rows are still to be read and are not there.
   std::optional<size_t> missing_clip() const;
   void set_clip_rows(size_t clip, ClipRows rows);

@@ -236,6 +236,45 @@ TEST_F(SequenceTest, DeltasAddUpToTheResult) {
   EXPECT_TRUE(answer.starts_with("c d 🎵"));
 }
 
+// The script is what the model chooses; the guesses come from what it has said.
+TEST_F(SequenceTest, RightGuessesSaveSteps) {
+  std::string thought;
+  for (int i = 0; i < 12; ++i) thought += "3 7 1 9; ";
+  const std::vector<TokenId> ids = script(thought + "\n</think>\n10");
+  const Generation expected = play(ids);
+  EXPECT_EQ(progress_.speculated_tokens, 0);
+  request_.sampling.speculate_tokens = 8;
+  const Generation done = play(ids);
+  EXPECT_EQ(done.ids, expected.ids);
+  EXPECT_EQ(done.result.thinking, expected.result.thinking);
+  EXPECT_EQ(done.result.answer, expected.result.answer);
+  EXPECT_EQ(done.result.finish, expected.result.finish);
+  EXPECT_EQ(progress_.generated_tokens, static_cast<int64_t>(ids.size()));
+  EXPECT_GT(progress_.accepted_tokens, static_cast<int64_t>(ids.size()) / 2);
+}
+
+TEST_F(SequenceTest, GuessesStayInsideEveryLimit) {
+  std::string thought;
+  for (int i = 0; i < 20; ++i) thought += "3 7 1 9; ";
+  const std::vector<TokenId> ids = script(thought);
+  request_.sampling.speculate_tokens = 16;
+  for (int limit = 20; limit < 45; ++limit) {
+    request_.sampling.max_tokens = limit;
+    request_.sampling.think_budget.reset();
+    const Generation cut = play(ids);
+    EXPECT_EQ(cut.ids, std::vector<TokenId>(ids.begin(), ids.begin() + limit));
+    EXPECT_EQ(cut.result.finish, FinishReason::kLength);
+    request_.sampling.max_tokens = 1000;
+    request_.sampling.think_budget = limit;
+    std::vector<TokenId> closed(ids.begin(), ids.begin() + limit);
+    // Twice: where a right guess closes the thought, nothing is chosen from the last row.
+    closed.insert(closed.end(), 2, token("<|EOT|>"));
+    const Generation done = play(closed);
+    EXPECT_EQ(done.result.usage.thinking_tokens, limit + count("\n</think>\n"));
+    EXPECT_EQ(done.result.finish, FinishReason::kStop);
+  }
+}
+
 TEST_F(SequenceTest, AFullContextEndsWithLength) {
   EngineOptions options;
   options.threads = 1;
