@@ -43,14 +43,15 @@ struct EngineOptions {
   // for their prompts; memory is taken as they grow. 0: 65,536 tokens, or one full context where
   // that is more, but no more than half of the memory that the weights leave free.
   int64_t max_kv_tokens = 0;
-  KvPrecision kv_precision = KvPrecision::kF32;
+  KvPrecision kv_dtype = KvPrecision::kF32;
   // Requests that begin alike (the same clip, the same words) share the keys and values of it.
   bool prefix_cache = true;
   // The adaptor's rows of the clips heard last; 0: none are kept.
   int64_t clip_cache_bytes = int64_t{64} << 20;
   // Requests that wait until they can begin; Engine::submit refuses more of them.
   int64_t max_queued_requests = 256;
-  int64_t max_live_sequences = 64;  // samples that are generated together
+  // Samples that are generated together; a request with more of them is generated alone.
+  int64_t max_live_sequences = 64;
   // A stream that holds this many unread deltas pauses its own request, and no other.
   int64_t max_unread_deltas = 256;
 };

@@ -56,7 +56,7 @@ void EngineFlags::add_to(CLI::App& app) {
                  "Longest prompt and answer together, in tokens; 0: what the model allows")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));
-  app.add_option("--kv", options_.kv_precision, "How keys and values are stored: f32, bf16 or int8")
+  app.add_option("--kv", options_.kv_dtype, "How keys and values are stored: f32, bf16 or int8")
       ->type_name("TYPE")
       ->transform(CLI::CheckedTransformer(precisions).description(""));
   app.add_option("--kv-tokens", options_.max_kv_tokens,

@@ -18,7 +18,8 @@ struct SequenceStep {
 };
 
 // Runs the steps and reports them done. Returns the logits [rows wanted, V] and fills in where each
-// sequence's begin. Where this throws, no sequence has moved on.
+// sequence's begin. Where this throws, none of
+// the sequences can go on.
 Tensor run_steps(const LoadedModel& model, std::span<SequenceStep> steps);
 
 }  // namespace stapes

@@ -81,6 +81,8 @@ KvPageList::~KvPageList() {
 
 KvPageList KvPageList::fork() const {
   KvPageList other(*pool_);
+  other.pages_.reserve(pages_.size());
+  other.data_.reserve(pages_.size());
   for (const PageId page : pages_) other.append_shared(page);
   return other;
 }
@@ -101,10 +103,8 @@ void KvPageList::prepare_write(int64_t begin, int64_t end) {
 }
 
 void KvPageList::append_shared(PageId page) {
-  pages_.reserve(pages_.size() + 1);
-  data_.reserve(data_.size() + 1);
-  pool_->add_holder(page);
   append(page);
+  pool_->add_holder(page);
 }
 
 void KvPageList::exchange(size_t index, PageId page) {
@@ -114,8 +114,8 @@ void KvPageList::exchange(size_t index, PageId page) {
 }
 
 void KvPageList::append(PageId page) {
-  pages_.push_back(page);
   data_.push_back(pool_->data(page));
+  pages_.push_back(page);
 }
 
 }  // namespace stapes

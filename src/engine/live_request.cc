@@ -39,7 +39,7 @@ void LiveRequest::add_encoder_run(double milliseconds) {
 }
 
 bool LiveRequest::is_ready() const {
-  return !error_ && !missing_clip() && stream_->has_room();
+  return !failure_ && !missing_clip() && stream_->has_room();
 }
 
 std::vector<Sequence*> LiveRequest::unfinished_samples() {
@@ -79,8 +79,8 @@ void LiveRequest::cancel() {
 
 void LiveRequest::collect_finished() {
   for (Sample& sample : samples_) {
-    if (sample.sequence == nullptr || !(error_ || sample.sequence->finished())) continue;
-    if (!error_) sample.generation = sample.sequence->take_generation();
+    if (sample.sequence == nullptr || !(failure_ || sample.sequence->finished())) continue;
+    if (!failure_) sample.generation = sample.sequence->take_generation();
     sample.sequence.reset();
   }
 }
@@ -92,15 +92,19 @@ bool LiveRequest::is_over() const {
 
 void LiveRequest::report() {
   STAPES_CHECK(is_over());
-  if (error_) return stream_->fail(error_);
-  std::vector<Generation> generations;
-  for (Sample& sample : samples_) {
-    sample.generation.result.timing.encode_ms = encode_ms_;
-    generations.push_back(std::move(sample.generation));
+  if (failure_) return stream_->fail(*failure_);
+  try {
+    std::vector<Generation> generations;
+    for (Sample& sample : samples_) {
+      sample.generation.result.timing.encode_ms = encode_ms_;
+      generations.push_back(std::move(sample.generation));
+    }
+    // Cancelled before the samples forked: none of them has anything.
+    generations.resize(static_cast<size_t>(prepared_->request.samples), generations.front());
+    stream_->finish(std::move(generations));
+  } catch (...) {
+    stream_->fail(Failure::current());  // out of memory; the caller must not wait for ever
   }
-  // Cancelled before the samples forked: none of them has anything.
-  generations.resize(static_cast<size_t>(prepared_->request.samples), generations.front());
-  stream_->finish(std::move(generations));
 }
 
 }  // namespace stapes

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "engine/failure.h"
 #include "engine/loop_inbox.h"
 #include "engine/sequence.h"
 
@@ -42,7 +42,7 @@ class LiveRequest {
   // Pages that they may come to hold at most.
   int64_t reserved_pages(const KvLayout& layout) const;
 
-  void fail(std::exception_ptr error) { error_ = std::move(error); }
+  void fail(Failure failure) { failure_ = std::move(failure); }
   void cancel();
   // Keeps what each finished sample came to and gives its pages back; those of all after a failure.
   void collect_finished();
@@ -64,7 +64,7 @@ class LiveRequest {
   std::vector<Sample> samples_;  // one until they fork
   double encode_ms_ = 0;
   int64_t encoder_runs_ = 0;
-  std::exception_ptr error_;
+  std::optional<Failure> failure_;
 };
 
 }  // namespace stapes

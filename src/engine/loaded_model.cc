@@ -154,7 +154,7 @@ LoadedModel load_model(const fs::path& folder, const EngineOptions& options,
   const GenerationDefaults defaults = read_generation_defaults(folder);
   const int64_t context_tokens = context_size(options, config);
   std::vector<TokenId> stop_token_ids = find_stop_token_ids(tokenizer, config, defaults);
-  const KvLayout kv_layout = layout_of(config.decoder, options.kv_precision);
+  const KvLayout kv_layout = layout_of(config.decoder, options.kv_dtype);
   const int64_t max_kv_tokens =
       kv_token_limit({.asked_tokens = options.max_kv_tokens,
                       .context_tokens = context_tokens,

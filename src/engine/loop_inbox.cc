@@ -1,6 +1,7 @@
 #include "engine/loop_inbox.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/fail.h"
@@ -66,16 +67,13 @@ std::optional<QueuedRequest> LoopInbox::take_first(
 
 std::vector<QueuedRequest> LoopInbox::take_cancelled() {
   const std::scoped_lock lock(mutex_);
-  std::vector<QueuedRequest> cancelled;
-  std::deque<QueuedRequest> others;
-  for (QueuedRequest& request : queue_) {
-    if (closed_ || request.stream->cancel_requested()) {
-      cancelled.push_back(std::move(request));
-    } else {
-      others.push_back(std::move(request));
-    }
-  }
-  queue_ = std::move(others);
+  const auto first =
+      std::stable_partition(queue_.begin(), queue_.end(), [this](const QueuedRequest& request) {
+        return !closed_ && !request.stream->cancel_requested();
+      });
+  std::vector<QueuedRequest> cancelled(std::make_move_iterator(first),
+                                       std::make_move_iterator(queue_.end()));
+  queue_.erase(first, queue_.end());
   if (!cancelled.empty()) has_place_.notify_all();
   return cancelled;
 }

@@ -96,7 +96,7 @@ void ModelLoop::run() {
       moved = turn();
     } catch (...) {
       moved = !live_.empty();
-      fail_all(std::current_exception());
+      fail_all(Failure::current());
     }
     publish();
     if (!moved) inbox_->wait_for_event_after(seen);
@@ -136,7 +136,7 @@ void ModelLoop::admit() {
                          prefix_cache_ ? &*prefix_cache_ : nullptr);
     } catch (...) {
       forget(stream->id());
-      stream->fail(std::current_exception());
+      stream->fail(Failure::current());
     }
   }
 }
@@ -163,7 +163,7 @@ bool ModelLoop::encode_one_clip() {
       try {
         live.set_clip_rows(*clip, encode(live, *clip));
       } catch (...) {
-        live.fail(std::current_exception());
+        live.fail(Failure::current());
       }
       return true;
     }
@@ -191,7 +191,8 @@ bool ModelLoop::step() {
   try {
     logits = run_steps(model_, steps);
   } catch (...) {
-    for (const Candidate& candidate : stepping) candidate.request->fail(std::current_exception());
+    const Failure failure = Failure::current();
+    for (const Candidate& candidate : stepping) candidate.request->fail(failure);
     return true;
   }
   ++counts_.steps;
@@ -232,7 +233,7 @@ std::vector<SequenceStep> ModelLoop::next_steps(std::vector<Candidate>& candidat
           {.sequence = candidates[i].sequence, .step = candidates[i].sequence->next_step(rows[i])});
       stepping.push_back(candidates[i]);
     } catch (...) {
-      candidates[i].request->fail(std::current_exception());
+      candidates[i].request->fail(Failure::current());
     }
   }
   if (!steps.empty()) candidates = std::move(stepping);
@@ -257,7 +258,7 @@ void ModelLoop::choose(LiveRequest& live, const SequenceStep& step, const Tensor
       live.stream().push(sequence->take_deltas());
     }
   } catch (...) {
-    live.fail(std::current_exception());
+    live.fail(Failure::current());
   }
 }
 
@@ -278,8 +279,8 @@ void ModelLoop::retire() {
   }
 }
 
-void ModelLoop::fail_all(const std::exception_ptr& error) {
-  for (LiveRequest& live : live_) live.fail(error);
+void ModelLoop::fail_all(const Failure& failure) {
+  for (LiveRequest& live : live_) live.fail(failure);
   retire();
 }
 

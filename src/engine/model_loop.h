@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -14,6 +13,7 @@
 
 #include "engine/batch_step.h"
 #include "engine/clip_cache.h"
+#include "engine/failure.h"
 #include "engine/kv_page_pool.h"
 #include "engine/live_request.h"
 #include "engine/loaded_model.h"
@@ -54,18 +54,21 @@ class ModelLoop {
   };
 
   void run();
+  // False: nothing could be done, and nothing can until the inbox has news.
   bool turn();
   void end_cancelled();
   void admit();
   bool fits(const PreparedRequest& prepared) const;
+  // False: there was none to encode.
   bool encode_one_clip();
   ClipRows encode(LiveRequest& live, size_t clip);
+  // False: nobody could take part.
   bool step();
   std::vector<Candidate> candidates();
   std::vector<SequenceStep> next_steps(std::vector<Candidate>& candidates);
   void choose(LiveRequest& live, const SequenceStep& step, const Tensor& logits);
   void retire();
-  void fail_all(const std::exception_ptr& error);
+  void fail_all(const Failure& failure);
   void forget(uint64_t id);
   void publish();
 

@@ -52,10 +52,13 @@ const PrefixCache::Entry* PrefixCache::insert(const Entry* parent,
   entry->parent = parent;
   entry->contents.assign(contents.begin(), contents.end());
   entry->page = page;
-  const auto after_parent = parent != nullptr ? std::next(parent->place) : by_use_.begin();
-  entry->place = by_use_.insert(after_parent, entry.get());
+  // Whatever needs memory comes before whatever changes something.
+  std::list<Entry*> place = {entry.get()};
+  Entry& kept = *entries_.emplace(hash, std::move(entry)).first->second;
+  kept.place = place.begin();
+  by_use_.splice(parent != nullptr ? std::next(parent->place) : by_use_.begin(), place);
   pool_->add_holder(page);
-  return entries_.emplace(hash, std::move(entry)).first->second.get();
+  return &kept;
 }
 
 PageId PrefixCache::page_of(const Entry& entry) {

@@ -42,10 +42,10 @@ void RequestStream::finish(std::vector<Generation> samples) {
   notify();
 }
 
-void RequestStream::fail(std::exception_ptr error) {
+void RequestStream::fail(Failure failure) {
   {
     const std::scoped_lock lock(mutex_);
-    error_ = std::move(error);
+    failure_ = std::move(failure);
     finished_ = true;
   }
   notify();
@@ -75,7 +75,7 @@ std::optional<Delta> RequestStream::try_next() {
 
 std::optional<Delta> RequestStream::pop(std::unique_lock<std::mutex>& lock) {
   if (deltas_.empty()) {
-    if (error_) std::rethrow_exception(error_);
+    if (failure_) failure_->raise();
     return std::nullopt;
   }
   const bool was_full = static_cast<int64_t>(deltas_.size()) >= options_.max_unread_deltas;
@@ -108,7 +108,7 @@ void RequestStream::wait_for_end(std::unique_lock<std::mutex>& lock) {
   loop_->wake();  // the request may have been waiting for room
   lock.lock();
   changed_.wait(lock, [this] { return finished_; });
-  if (error_) std::rethrow_exception(error_);
+  if (failure_) failure_->raise();
 }
 
 std::vector<Generation> RequestStream::take_generations() {

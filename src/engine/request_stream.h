@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -12,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/failure.h"
 #include "engine/generation.h"
 #include "stapes/engine.h"
 
@@ -38,7 +38,7 @@ class RequestStream {
   bool has_room() const;
   bool cancel_requested() const;
   void finish(std::vector<Generation> samples);
-  void fail(std::exception_ptr error);
+  void fail(Failure failure);
 
   // The caller's side: AnswerStream says what these do.
   std::optional<Delta> next();
@@ -65,7 +65,7 @@ class RequestStream {
   bool cancel_requested_ = false;
   bool finished_ = false;
   std::vector<Generation> generations_;
-  std::exception_ptr error_;
+  std::optional<Failure> failure_;
 };
 
 }  // namespace stapes
