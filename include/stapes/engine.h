@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Request {
   std::vector<ChatMessage> messages;
   std::vector<AudioClip> clips;  // what the messages' audio parts point to; each at most 29.98 s
   SamplingOptions sampling;
+  int samples = 1;  // answers to the one prompt, which is read once; 1 to 256
 };
 
 enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
@@ -26,12 +28,14 @@ enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
 struct Delta {
   bool thinking = false;  // else: of the answer
   std::string text;
+  int sample = 0;  // of Request::samples
 };
 // Return false to cancel.
 using DeltaSink = std::function<bool(const Delta&)>;
 
 struct Usage {
   int64_t prompt_tokens = 0;  // audio rows included
+  int64_t cached_tokens = 0;  // of the prompt: their keys and values were there already
   int64_t audio_tokens = 0;
   int64_t thinking_tokens = 0;  // generated, markers included
   int64_t answer_tokens = 0;
@@ -39,7 +43,7 @@ struct Usage {
 
 struct Timing {
   double encode_ms = 0;       // mel, encoder and adaptor of all clips
-  double prefill_ms = 0;
+  double prefill_ms = 0;      // from the first prompt token read to the last
   double first_token_ms = 0;  // from the call to the first generated token
   double total_ms = 0;
 };
@@ -53,18 +57,81 @@ struct Result {
   Timing timing;
 };
 
+class RequestStream;
+
+// The answer to one request while it is written. One thread reads; cancel() may be called from any.
+// It may outlive the engine: what was not finished by then ends as cancelled.
+class AnswerStream {
+ public:
+  explicit AnswerStream(std::shared_ptr<RequestStream> stream);
+  AnswerStream(AnswerStream&&) noexcept;
+  AnswerStream& operator=(AnswerStream&&) noexcept;
+  ~AnswerStream();  // cancels what is not finished
+
+  uint64_t id() const;  // for Engine::cancel
+
+  // Waits for the next piece; nothing after the last one. Throws the error that ended the request:
+  // kInvalidModel, kTooLarge, or whatever a thread of the engine threw.
+  std::optional<Delta> next();
+  // The same without waiting: nothing if there is nothing yet.
+  std::optional<Delta> try_next();
+  // All is generated, or the request has failed; there may be deltas left to read.
+  bool finished() const;
+
+  // Waits for the end; deltas not read by then are dropped. A cancelled request's result holds what
+  // had been generated until then. Throws as next().
+  Result result();                // of the first sample
+  std::vector<Result> results();  // of all samples
+
+  void cancel();
+
+ private:
+  std::shared_ptr<RequestStream> stream_;
+};
+
+// What the engine has done since it was opened, and what it holds now.
+struct EngineCounters {
+  int64_t prompt_tokens_computed = 0;
+  int64_t prompt_tokens_from_cache = 0;
+  int64_t encoder_runs = 0;
+  int64_t clips_from_cache = 0;  // clips of requests that needed no run of the encoder
+  int64_t generated_tokens = 0;  // stop tokens and forced ones included
+  int64_t speculated_tokens = 0;
+  int64_t accepted_tokens = 0;  // of those speculated
+  int64_t steps = 0;            // forward passes of the decoder
+
+  int64_t pages_in_use = 0;  // of keys and values, those below included
+  int64_t pages_cached = 0;  // kept for prompts that begin alike; given up when pages are needed
+  int64_t page_limit = 0;
+  int64_t queued_requests = 0;
+  int64_t live_sequences = 0;
+};
+
+// One thread of the engine's own runs the model; all functions may be called from any thread.
 class Engine {
  public:
   // A model folder in the Hugging Face layout, or a GGUF file that `stapes quantize` wrote. Throws
-  // kNotFound, kInvalidModel, kUnsupported (a file that is newer than this build).
+  // kNotFound, kInvalidModel, kUsage (options out of range), kTooLarge (more key/value memory asked
+  // for than there is), kUnsupported (the weights are larger than the memory; a key/value precision
+  // that this build lacks; a file that is newer than this build).
   static Engine open(const std::filesystem::path& model, const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
-  ~Engine();
+  ~Engine();  // requests that are not finished end as cancelled
 
-  // Throws kUsage, kInvalidText, kInvalidAudio, kTooLarge (prompt longer than the context).
-  // Calls may come from several threads; each is answered as if it were alone.
+  // Begins a request and returns at once. Each is answered as if it were alone. `on_news`, if
+  // given, is called by the engine's thread whenever there is something new to read; it must return
+  // quickly and must not throw. Throws kUsage, kInvalidText, kInvalidAudio, kTooLarge (prompt
+  // longer than the context), kBusy (too many requests wait already).
+  AnswerStream submit(Request request, std::function<void()> on_news = {}) const;
+  // Ends a request, wherever it stands; false if no such request is unfinished.
+  bool cancel(uint64_t id) const;
+
+  // submit() and result() in one, for one sample; waits where submit() throws kBusy. The sink is
+  // called on the calling thread; once it has returned false the result's finish is kCancelled.
   Result generate(const Request& request, const DeltaSink& sink = {}) const;
+
+  EngineCounters counters() const;
 
   // What generation_config.json recommends, or the release's own values (temperature 0.7).
   const SamplingOptions& default_sampling() const;

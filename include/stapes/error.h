@@ -17,6 +17,7 @@ enum class ErrorCode {
   kTooLarge,     // over a stated limit
   kUnsupported,  // well formed, but this build or this machine cannot do it
   kIo,           // reading or writing failed (disk full, permission, broken pipe)
+  kBusy,         // too much to do at the moment; the same may succeed later
   kCancelled,    // stopped on request
 };
 

@@ -44,6 +44,8 @@ fs::path ModelFlag::path() const {
 void EngineFlags::add_to(CLI::App& app) {
   const std::map<std::string, AudioRule> rules = {{"hf", AudioRule::kHuggingFace},
                                                   {"vllm", AudioRule::kVllm}};
+  const std::map<std::string, KvPrecision> precisions = {
+      {"f32", KvPrecision::kF32}, {"bf16", KvPrecision::kBf16}, {"int8", KvPrecision::kInt8}};
   app.add_option("--threads", options_.threads, "Threads to compute with; 0: all cores")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));
@@ -53,6 +55,13 @@ void EngineFlags::add_to(CLI::App& app) {
       ->transform(CLI::CheckedTransformer(rules).description(""));
   app.add_option("--max-context", options_.max_context_tokens,
                  "Longest prompt and answer together, in tokens; 0: what the model allows")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber.description(""));
+  app.add_option("--kv", options_.kv_dtype, "How keys and values are stored: f32, bf16 or int8")
+      ->type_name("TYPE")
+      ->transform(CLI::CheckedTransformer(precisions).description(""));
+  app.add_option("--kv-tokens", options_.max_kv_tokens,
+                 "Tokens whose keys and values are kept; 0: what the memory allows")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));
 }
@@ -71,6 +80,10 @@ void SamplingFlags::add_to(CLI::App& app) {
   app.add_option("--think", think_budget_,
                  "After this many tokens the thought is closed and the answer begins; 0: none")
       ->type_name("N");
+  app.add_option("--speculate", speculate_tokens_,
+                 "Guess up to this many tokens (16 at most) from what was said before: the same "
+                 "answer, often sooner; 0: none")
+      ->type_name("N");
   app.add_option("--stop", stop_, "End the answer before this text (may be given again)")
       ->type_name("TEXT")
       ->allow_extra_args(false);
@@ -84,6 +97,7 @@ SamplingOptions SamplingFlags::over(SamplingOptions options) const {
   replace_if_named(options.repetition_penalty, repetition_penalty_);
   replace_if_named(options.seed, seed_);
   replace_if_named(options.max_tokens, max_tokens_);
+  replace_if_named(options.speculate_tokens, speculate_tokens_);
   if (think_budget_) options.think_budget = think_budget_;
   options.stop.insert(options.stop.end(), stop_.begin(), stop_.end());
   return options;

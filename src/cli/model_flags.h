@@ -24,7 +24,7 @@ class ModelFlag {
   std::string named_;
 };
 
-// --threads, --audio-rule, --max-context.
+// --threads, --audio-rule, --max-context, --kv, --kv-tokens.
 class EngineFlags {
  public:
   void add_to(CLI::App& app);
@@ -49,6 +49,7 @@ class SamplingFlags {
   std::optional<uint64_t> seed_;
   std::optional<int> max_tokens_;
   std::optional<int> think_budget_;
+  std::optional<int> speculate_tokens_;
   std::vector<std::string> stop_;
 };
 

@@ -24,10 +24,20 @@ Engine Engine::open(const std::filesystem::path& model, const EngineOptions& opt
   return Engine(std::move(impl));
 }
 
+AnswerStream Engine::submit(Request request, std::function<void()> on_news) const {
+  return impl_->generator.submit(std::move(request), std::move(on_news));
+}
+
+bool Engine::cancel(uint64_t id) const {
+  return impl_->generator.cancel(id);
+}
+
 Result Engine::generate(const Request& request, const DeltaSink& sink) const {
-  BatchSink batch_sink;
-  if (sink) batch_sink = [&](size_t, const Delta& delta) { return sink(delta); };
-  return std::move(impl_->generator.generate_batch({&request, 1}, batch_sink).front().result);
+  return impl_->generator.generate(request, sink);
+}
+
+EngineCounters Engine::counters() const {
+  return impl_->generator.counters();
 }
 
 const SamplingOptions& Engine::default_sampling() const {

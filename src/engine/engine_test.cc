@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
 #include "engine/loaded_model.h"
 #include "engine/testing/tiny_model.h"
@@ -151,6 +152,78 @@ TEST_F(EngineTest, ARequestLargerThanTheKeyValueMemory) {
   const Engine narrow = open(0, 40);
   expect_refusal(refusal_of([&] { narrow.generate(request); }), ErrorCode::kTooLarge,
                  HasSubstr("the key/value memory holds 40"));
+}
+
+TEST_F(EngineTest, StreamsAndCounts) {
+  const Engine engine = open();
+  Request request = question_about(silence(16000));
+  request.samples = 2;
+  AnswerStream stream = engine.submit(request);
+  std::string streamed;
+  while (const auto delta = stream.next())
+    if (delta->sample == 1) streamed += delta->text;
+  EXPECT_TRUE(stream.finished());
+  const std::vector<Result> results = stream.results();
+  ASSERT_EQ(results.size(), 2U);
+  EXPECT_EQ(streamed, results[1].thinking + results[1].answer);
+  EXPECT_EQ(stream.result().thinking, results[0].thinking);
+  EXPECT_FALSE(engine.cancel(stream.id()));
+  const EngineCounters counters = engine.counters();
+  EXPECT_EQ(counters.prompt_tokens_computed, results[0].usage.prompt_tokens);
+  EXPECT_EQ(counters.encoder_runs, 1);
+  EXPECT_GT(counters.steps, 1);
+  EXPECT_EQ(counters.live_sequences, 0);
+  EXPECT_EQ(counters.queued_requests, 0);
+  EXPECT_EQ(counters.page_limit, 65536 / 16);
+}
+
+TEST_F(EngineTest, AStreamOutlivesItsEngine) {
+  std::optional<AnswerStream> stream;
+  {
+    const Engine engine = open();
+    Request request = question_about(silence(16000));
+    request.sampling.max_tokens = 1000;
+    request.sampling.think_budget = 990;
+    stream.emplace(engine.submit(request));
+  }
+  EXPECT_TRUE(stream->finished());
+  while (stream->next()) {
+  }
+  stream->cancel();
+  EXPECT_NO_THROW(stream->result());
+}
+
+TEST_F(EngineTest, SamplesOutOfRange) {
+  Request request = question_about(silence(16000));
+  for (const int samples : {0, 257}) {
+    request.samples = samples;
+    expect_refusal(refusal_of([&] { engine_->submit(request); }), ErrorCode::kUsage,
+                   HasSubstr("1 to 256 samples, got " + std::to_string(samples)));
+  }
+  request.samples = 2;
+  expect_refusal(refused(request), ErrorCode::kUsage, HasSubstr("1 sample"));
+  const Engine narrow = open(0, 100);
+  request.samples = 20;
+  expect_refusal(refusal_of([&] { narrow.submit(request); }), ErrorCode::kTooLarge,
+                 AllOf(HasSubstr("20 samples"), HasSubstr("memory holds 100")));
+}
+
+TEST_F(EngineTest, EngineOptionsThatMakeNoSense) {
+  const auto refused_with = [](auto change) {
+    EngineOptions options;
+    change(options);
+    return refusal_of([&] { Engine::open(folder_->path(), options); });
+  };
+  expect_refusal(refused_with([](EngineOptions& o) { o.max_queued_requests = 0; }),
+                 ErrorCode::kUsage, HasSubstr("max_queued_requests must be 1 or more, got 0"));
+  expect_refusal(refused_with([](EngineOptions& o) { o.max_live_sequences = 0; }),
+                 ErrorCode::kUsage, HasSubstr("max_live_sequences"));
+  expect_refusal(refused_with([](EngineOptions& o) { o.max_unread_deltas = -3; }),
+                 ErrorCode::kUsage, HasSubstr("max_unread_deltas"));
+  expect_refusal(refused_with([](EngineOptions& o) { o.clip_cache_bytes = -1; }), ErrorCode::kUsage,
+                 HasSubstr("clip_cache_bytes must be 0 or more"));
+  expect_refusal(refused_with([](EngineOptions& o) { o.max_kv_tokens = int64_t{1} << 50; }),
+                 ErrorCode::kTooLarge, HasSubstr("of key/value memory"));
 }
 
 TEST_F(EngineTest, OptionsBeyondTheModel) {

@@ -1,4 +1,5 @@
-// Requests to answers: what the public Engine, the evaluation and the trainer's rollouts share.
+// Requests to answers with all their tokens: what the public Engine, the evaluation and the
+// trainer's rollouts share.
 #pragma once
 
 #include <filesystem>
@@ -7,21 +8,13 @@
 #include <span>
 #include <vector>
 
+#include "engine/generation.h"
 #include "engine/trace.h"
 #include "stapes/engine.h"
-#include "text/tokenizer.h"
 
 namespace stapes {
 
-struct Generation {
-  Result result;
-  std::vector<TokenId> prompt_ids;
-  std::vector<TokenId> ids;  // generated; the closing of a thought and the stop token included
-};
-
-// `request` is the index in the batch. Return false to cancel that request; the others go on.
-using BatchSink = std::function<bool(size_t request, const Delta& delta)>;
-
+// All functions may be called from any thread: one model loop serves them together.
 class Generator {
  public:
   // Throws as Engine::open.
@@ -30,16 +23,23 @@ class Generator {
   Generator& operator=(Generator&&) noexcept;
   ~Generator();
 
-  // Decodes as many requests together as fit into the key/value memory; the others follow as places
-  // become free. Each gives the same tokens as it would alone. All requests are checked before the
-  // first is begun. Throws as Engine::generate; then no request is answered.
-  // Calls may come from several threads: they wait for each other.
-  std::vector<Generation> generate_batch(std::span<const Request> requests,
-                                         const BatchSink& sink = {}) const;
+  // As Engine::submit and Engine::cancel.
+  AnswerStream submit(Request request, std::function<void()> on_news = {}) const;
+  bool cancel(uint64_t id) const;
 
-  // One forward pass over the request's prompt. Throws as Engine::generate.
+  // As Engine::generate.
+  Result generate(const Request& request, const DeltaSink& sink) const;
+
+  // Decodes as many requests together as fit; the others follow as places become free. One
+  // generation for each sample of each request, in order. All requests are checked before the first
+  // is begun. Throws as Engine::submit; then none is answered.
+  std::vector<Generation> generate_batch(std::span<const Request> requests) const;
+
+  // One forward pass over the request's prompt, beside the loop: no cache is used. Throws as
+  // Engine::submit.
   Trace trace(const Request& request) const;
 
+  EngineCounters counters() const;
   const SamplingOptions& default_sampling() const;
 
  private:

@@ -6,44 +6,19 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/rng.h"
 #include "engine/kv_page_pool.h"
 #include "engine/loaded_model.h"
 #include "engine/prepared_request.h"
+#include "engine/testing/requests.h"
 #include "engine/testing/tiny_model.h"
 
 namespace stapes {
 namespace {
 
-EngineOptions one_thread() {
-  EngineOptions options;
-  options.threads = 1;
-  return options;
-}
-
-AudioClip noise(double seconds, uint64_t seed) {
-  AudioClip clip;
-  clip.samples.resize(static_cast<size_t>(seconds * kSampleRateHz));
-  Rng rng(seed);
-  for (float& sample : clip.samples) sample = static_cast<float>(0.1 * rng.normal());
-  return clip;
-}
-
-Request text_request(const std::string& question) {
-  Request request;
-  request.messages = {{"user", {ContentPart::of_text(question)}}};
-  request.sampling.temperature = 0;
-  request.sampling.max_tokens = 24;
-  return request;
-}
-
-Request sound_request(const std::string& question, double seconds, uint64_t seed) {
-  Request request = text_request(question);
-  request.messages.front().parts.insert(request.messages.front().parts.begin(),
-                                        ContentPart::of_audio(0));
-  request.clips = {noise(seconds, seed)};
-  return request;
-}
+using testing::noise;
+using testing::one_thread;
+using testing::sound_request;
+using testing::text_request;
 
 // Requests that differ in everything that could leak from one to another.
 std::vector<Request> mixed_requests() {
@@ -142,25 +117,21 @@ TEST_F(GeneratorTest, NoRequestsNoAnswers) {
   EXPECT_TRUE(generator_->generate_batch({}).empty());
 }
 
-TEST_F(GeneratorTest, OneCancelledTheOthersGoOn) {
-  const std::vector<Request> requests = mixed_requests();
-  const auto done = generator_->generate_batch(
-      requests, [](size_t request, const Delta&) { return request != 2; });
-  EXPECT_EQ(done[2].result.finish, FinishReason::kCancelled);
-  for (const size_t i : {0U, 1U, 3U, 4U}) {
-    SCOPED_TRACE(i);
-    expect_same(done[i], alone(requests[i]));
-  }
+TEST_F(GeneratorTest, ASinkThatSaysStopCancels) {
+  int calls = 0;
+  const Result result = generator_->generate(text_request("What is the sum of the digits?"),
+                                             [&](const Delta&) { return ++calls < 2; });
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(result.finish, FinishReason::kCancelled);
 }
 
 TEST_F(GeneratorTest, ASinkThatThrowsLeavesTheGeneratorUsable) {
   const Request request = text_request("What is the sum of the digits?");
   const Generation before = alone(request);
-  EXPECT_THROW(generator_->generate_batch({&request, 1},
-                                          [](size_t, const Delta&) -> bool {
-                                            throw std::runtime_error("the socket is gone");
-                                          }),
-               std::runtime_error);
+  EXPECT_THROW(
+      generator_->generate(
+          request, [](const Delta&) -> bool { throw std::runtime_error("the socket is gone"); }),
+      std::runtime_error);
   expect_same(alone(request), before);
 }
 
@@ -207,7 +178,7 @@ std::vector<TokenId> greedy_from_scratch(const LoadedModel& loaded, const Reques
     }
     KvPagePool pool(*loaded.ops, layout, 100);
     KvPageList pages(pool);
-    pages.grow_to(static_cast<int64_t>(ids.size()));
+    pages.prepare_write(0, static_cast<int64_t>(ids.size()));
     const DecoderStep step{.kv = pages.view(),
                            .start_position = 0,
                            .rows = static_cast<int64_t>(ids.size()),

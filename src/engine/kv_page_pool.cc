@@ -1,5 +1,6 @@
 #include "engine/kv_page_pool.h"
 
+#include <cstring>
 #include <utility>
 
 #include "base/check.h"
@@ -13,7 +14,7 @@ KvPagePool::KvPagePool(const Ops& ops, const KvLayout& layout, int64_t page_limi
 }
 
 PageId KvPagePool::allocate() {
-  if (in_use_ == page_limit_)
+  if (in_use_ == page_limit_ && !(give_up_one_ && give_up_one_()))
     fail(ErrorCode::kTooLarge,
          "the key/value memory is full: all {} pages of {} tokens are in use (the limit is {} "
          "tokens)",
@@ -58,6 +59,10 @@ std::byte* KvPagePool::data(PageId page) {
   return std::as_writable_bytes(pages_[static_cast<size_t>(page)].data.values()).data();
 }
 
+void KvPagePool::copy(PageId from, PageId to) {
+  std::memcpy(data(to), data(from), static_cast<size_t>(layout_.page_bytes()));
+}
+
 KvPageList::KvPageList(KvPageList&& other) noexcept
     : pool_(other.pool_),
       pages_(std::exchange(other.pages_, {})),
@@ -74,14 +79,43 @@ KvPageList::~KvPageList() {
   for (const PageId page : pages_) pool_->release(page);
 }
 
-void KvPageList::grow_to(int64_t tokens) {
-  const auto wanted = static_cast<size_t>(pool_->layout().pages_for(tokens));
+KvPageList KvPageList::fork() const {
+  KvPageList other(*pool_);
+  other.pages_.reserve(pages_.size());
+  other.data_.reserve(pages_.size());
+  for (const PageId page : pages_) other.append_shared(page);
+  return other;
+}
+
+void KvPageList::prepare_write(int64_t begin, int64_t end) {
+  STAPES_CHECK(begin >= 0 && begin <= end);
+  const auto wanted = static_cast<size_t>(pool_->layout().pages_for(end));
+  for (auto i = static_cast<size_t>(begin / page_tokens()); i < pages_.size() && i < wanted; ++i) {
+    if (pool_->holders(pages_[i]) == 1) continue;
+    const PageId own = pool_->allocate();
+    pool_->copy(pages_[i], own);
+    pool_->release(std::exchange(pages_[i], own));
+    data_[i] = pool_->data(own);
+  }
   pages_.reserve(wanted);  // so that no page is lost between its allocation and its place here
   data_.reserve(wanted);
-  while (pages_.size() < wanted) {
-    pages_.push_back(pool_->allocate());
-    data_.push_back(pool_->data(pages_.back()));
-  }
+  while (pages_.size() < wanted) append(pool_->allocate());
+}
+
+void KvPageList::append_shared(PageId page) {
+  append(page);
+  pool_->add_holder(page);
+}
+
+void KvPageList::exchange(size_t index, PageId page) {
+  pool_->add_holder(page);
+  pool_->release(std::exchange(pages_.at(index), page));
+  data_[index] = pool_->data(page);
+}
+
+void KvPageList::append(PageId page) {
+  data_.push_back(pool_->data(page));
+  pages_.push_back(page);
 }
 
 }  // namespace stapes

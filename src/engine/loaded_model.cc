@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/fail.h"
+#include "engine/memory_budget.h"
 #include "engine/sampler.h"
 #include "text/special_tokens.h"
 
@@ -13,8 +14,6 @@ namespace stapes {
 namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
-
-constexpr int64_t kDefaultKvTokens = 65536;
 
 template <typename T>
 void read_number(const json& object, const char* field, const std::string& where, T& value) {
@@ -89,6 +88,17 @@ void check_tokenizer(const Tokenizer& tokenizer, const ModelConfig& config, cons
     tokenizer.require(token);
 }
 
+void check_at_least(int64_t least, const char* option, int64_t value) {
+  if (value < least) fail(ErrorCode::kUsage, "{} must be {} or more, got {}", option, least, value);
+}
+
+void check_engine_options(const EngineOptions& options) {
+  check_at_least(0, "clip_cache_bytes", options.clip_cache_bytes);
+  check_at_least(1, "max_queued_requests", options.max_queued_requests);
+  check_at_least(1, "max_live_sequences", options.max_live_sequences);
+  check_at_least(1, "max_unread_deltas", options.max_unread_deltas);
+}
+
 int64_t context_size(const EngineOptions& options, const ModelConfig& config) {
   const int64_t longest = config.decoder.max_positions;
   if (options.max_context_tokens < 0 || options.max_context_tokens > longest)
@@ -96,14 +106,6 @@ int64_t context_size(const EngineOptions& options, const ModelConfig& config) {
          "expected a context of at most {} tokens (what the model allows), got {}", longest,
          options.max_context_tokens);
   return options.max_context_tokens > 0 ? options.max_context_tokens : longest;
-}
-
-int64_t kv_size(const EngineOptions& options, int64_t context_tokens) {
-  if (options.max_kv_tokens < 0)
-    fail(ErrorCode::kUsage, "expected 0 or more tokens of key/value memory, got {}",
-         options.max_kv_tokens);
-  return options.max_kv_tokens > 0 ? options.max_kv_tokens
-                                   : std::max(context_tokens, kDefaultKvTokens);
 }
 
 }  // namespace
@@ -133,8 +135,19 @@ Tokenizer load_tokenizer(const ModelSource& source) {
   return Tokenizer::parse(text.text, text.where);
 }
 
+KvLayout layout_of(const DecoderConfig& config, KvPrecision precision) {
+  if (precision != KvPrecision::kF32)
+    fail(ErrorCode::kUnsupported, "this build keeps keys and values as f32 only");
+  return KvLayout::of(config);
+}
+
 LoadedModel load_model(const fs::path& model_path, const EngineOptions& options) {
-  std::unique_ptr<const Ops> ops = make_ops(options.threads);
+  return load_model(model_path, options, make_ops(options.threads));
+}
+
+LoadedModel load_model(const fs::path& model_path, const EngineOptions& options,
+                       std::unique_ptr<const Ops> ops) {
+  check_engine_options(options);
   const ModelSource source = ModelSource::open(model_path);
   Model model = Model::open(source, *ops);
   Tokenizer tokenizer = load_tokenizer(source);
@@ -143,6 +156,13 @@ LoadedModel load_model(const fs::path& model_path, const EngineOptions& options)
   const GenerationDefaults defaults = read_generation_defaults(source);
   const int64_t context_tokens = context_size(options, config);
   std::vector<TokenId> stop_token_ids = find_stop_token_ids(tokenizer, config, defaults);
+  const KvLayout kv_layout = layout_of(config.decoder, options.kv_dtype);
+  const int64_t max_kv_tokens =
+      kv_token_limit({.asked_tokens = options.max_kv_tokens,
+                      .context_tokens = context_tokens,
+                      .token_bytes = kv_layout.page_bytes() / kv_layout.page_tokens,
+                      .weight_bytes = model.weight_bytes(),
+                      .available_bytes = available_memory_bytes()});
   LogMel mel(config.encoder.mel_bands);
   return {.ops = std::move(ops),
           .model = std::move(model),
@@ -152,7 +172,8 @@ LoadedModel load_model(const fs::path& model_path, const EngineOptions& options)
           .stop_token_ids = std::move(stop_token_ids),
           .audio_rule = options.audio_rule,
           .context_tokens = context_tokens,
-          .max_kv_tokens = kv_size(options, context_tokens)};
+          .kv_layout = kv_layout,
+          .max_kv_tokens = max_kv_tokens};
 }
 
 }  // namespace stapes

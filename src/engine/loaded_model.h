@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "audio/log_mel.h"
+#include "model/kv_view.h"
 #include "model/model.h"
 #include "ops/ops.h"
 #include "spec/model_source.h"
@@ -34,6 +35,7 @@ struct LoadedModel {
   std::vector<TokenId> stop_token_ids;  // <|EOT|>, <|endoftext|>, the configuration's eos
   AudioRule audio_rule = AudioRule::kHuggingFace;
   int64_t context_tokens = 0;
+  KvLayout kv_layout;
   int64_t max_kv_tokens = 0;
 };
 
@@ -41,7 +43,13 @@ struct LoadedModel {
 Tokenizer load_tokenizer(const ModelSource& source);
 
 // Throws kNotFound, kInvalidModel (a tokenizer larger than the vocabulary: both numbers), kUsage (a
-// context longer than the model's).
+// context longer than the model's), and as layout_of and kv_token_limit.
 LoadedModel load_model(const std::filesystem::path& model, const EngineOptions& options);
+// With operations of the caller's own.
+LoadedModel load_model(const std::filesystem::path& model, const EngineOptions& options,
+                       std::unique_ptr<const Ops> ops);
+
+// How keys and values of a precision lie in pages. Throws kUnsupported.
+KvLayout layout_of(const DecoderConfig& config, KvPrecision precision);
 
 }  // namespace stapes

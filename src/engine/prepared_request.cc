@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/fail.h"
 #include "engine/sampler.h"
@@ -55,40 +56,81 @@ void check_messages(const Request& request) {
          unused - used.begin() + 1);
 }
 
+constexpr int kMostSamples = 256;
+
+void check_samples(const Request& request) {
+  if (request.samples < 1 || request.samples > kMostSamples)
+    fail(ErrorCode::kUsage, "expected 1 to {} samples, got {}", kMostSamples, request.samples);
+}
+
 void check_room(const LoadedModel& model, const PreparedRequest& prepared) {
   const auto prompt_tokens = static_cast<int64_t>(prepared.prompt.ids.size());
   if (prompt_tokens >= model.context_tokens)
     fail(ErrorCode::kTooLarge,
          "the prompt has {} tokens, but the context holds {} and the answer needs room too",
          prompt_tokens, model.context_tokens);
+  const KvLayout& layout = model.kv_layout;
+  const int samples = prepared.request.samples;
   const int64_t wanted =
-      std::min(prompt_tokens + prepared.request->sampling.max_tokens, model.context_tokens);
+      samples == 1 ? prepared.longest_length : most_pages(layout, prepared) * layout.page_tokens;
   if (wanted > model.max_kv_tokens)
     fail(ErrorCode::kTooLarge,
-         "prompt and answer may take {} tokens ({} of the prompt), but the key/value memory holds "
-         "{}",
-         wanted, prompt_tokens, model.max_kv_tokens);
+         "prompt and answer may take {} tokens ({} of the prompt, {} sample{}), but the key/value "
+         "memory holds {}",
+         wanted, prompt_tokens, samples, samples == 1 ? "" : "s", model.max_kv_tokens);
+}
+
+std::vector<PositionContent> contents_of(const Prompt& prompt,
+                                         const std::vector<ContentHash>& clip_hashes) {
+  std::vector<PositionContent> contents;
+  contents.reserve(prompt.ids.size());
+  for (const TokenId id : prompt.ids) contents.push_back({.token = id, .clip = {}});
+  for (const AudioSpan& span : prompt.audio_spans) {
+    for (size_t row = 0; row < span.count; ++row) {
+      PositionContent& content = contents[span.begin + row];
+      content.audio_row = static_cast<int64_t>(row);
+      content.clip = clip_hashes[span.audio_index];
+    }
+  }
+  return contents;
 }
 
 }  // namespace
 
-PreparedRequest prepare_request(const LoadedModel& model, const Request& request) {
-  check_sampling_options(request.sampling);
-  check_messages(request);
+PreparedRequest prepare_request(const LoadedModel& model, Request request) {
   PreparedRequest prepared;
-  prepared.request = &request;
+  check_sampling_options(request.sampling);
+  check_samples(request);
+  check_messages(request);
   for (size_t i = 0; i < request.clips.size(); ++i) {
-    check_clip(model, request.clips[i], i + 1);
-    const auto samples = static_cast<int64_t>(request.clips[i].samples.size());
-    prepared.tokens_per_clip.push_back(
-        audio_token_count(mel_frame_count(samples), model.audio_rule));
+    const AudioClip& clip = request.clips[i];
+    check_clip(model, clip, i + 1);
+    const int64_t frames = mel_frame_count(static_cast<int64_t>(clip.samples.size()));
+    prepared.tokens_per_clip.push_back(audio_token_count(frames, model.audio_rule));
+    prepared.clip_hashes.push_back(hash_of_samples(clip.samples));
   }
   PromptOptions options;
   if (request.sampling.think_budget == 0) options.assistant_prefix = "<think>\n\n</think>\n";
   prepared.prompt =
       build_prompt(model.tokenizer, request.messages, prepared.tokens_per_clip, options);
+  prepared.contents = contents_of(prepared.prompt, prepared.clip_hashes);
+  const auto prompt_tokens = static_cast<int64_t>(prepared.prompt.ids.size());
+  prepared.longest_length =
+      std::min(prompt_tokens + request.sampling.max_tokens, model.context_tokens);
+  prepared.request = std::move(request);
   check_room(model, prepared);
   return prepared;
+}
+
+int64_t most_pages_of_sample(const KvLayout& layout, const PreparedRequest& prepared) {
+  const auto prompt_tokens = static_cast<int64_t>(prepared.prompt.ids.size());
+  return layout.pages_for(prepared.longest_length) - prompt_tokens / layout.page_tokens;
+}
+
+int64_t most_pages(const KvLayout& layout, const PreparedRequest& prepared) {
+  const auto prompt_tokens = static_cast<int64_t>(prepared.prompt.ids.size());
+  return prompt_tokens / layout.page_tokens +
+         prepared.request.samples * most_pages_of_sample(layout, prepared);
 }
 
 Tensor mel_of(const LoadedModel& model, const AudioClip& clip) {

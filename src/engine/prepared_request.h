@@ -1,9 +1,11 @@
 // A request checked and turned into a prompt, before anything is computed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
+#include "engine/content_hash.h"
 #include "engine/loaded_model.h"
 #include "stapes/engine.h"
 #include "tensor/tensor.h"
@@ -12,16 +14,27 @@
 namespace stapes {
 
 struct PreparedRequest {
-  const Request* request = nullptr;  // outlives this
+  Request request;
   Prompt prompt;
+  std::vector<PositionContent> contents;  // of the prompt
   std::vector<int64_t> tokens_per_clip;
+  std::vector<ContentHash> clip_hashes;
+  std::chrono::steady_clock::time_point asked_at = std::chrono::steady_clock::now();
+  // Tokens that a sample may come to at most: prompt and answer within the context.
+  int64_t longest_length = 0;
 };
 
-// Throws kUsage (sampling options, no messages, an audio index out of range, a clip that no message
-// points to), kInvalidText (not UTF-8; nothing asked), kInvalidAudio (a clip that is empty, too
-// short, or has NaN or infinite samples), kTooLarge (a clip over the encoder's 29.98 s; a prompt
-// that leaves no room for an answer in the context, or in the key/value memory).
-PreparedRequest prepare_request(const LoadedModel& model, const Request& request);
+// Throws kUsage (sampling options, a number of samples out of range, no messages, an audio index
+// out of range, a clip that no message points to), kInvalidText (not UTF-8; nothing asked),
+// kInvalidAudio (a clip that is empty, too short, or has NaN or infinite samples), kTooLarge (a
+// clip over the encoder's 29.98 s; a prompt that leaves no room for an answer in the context, or in
+// the key/value memory).
+PreparedRequest prepare_request(const LoadedModel& model, Request request);
+
+// Pages that all samples together may come to hold: those of the prompt that are full are shared.
+int64_t most_pages(const KvLayout& layout, const PreparedRequest& prepared);
+// Pages that one sample may come to hold alone.
+int64_t most_pages_of_sample(const KvLayout& layout, const PreparedRequest& prepared);
 
 // [S, M]
 Tensor mel_of(const LoadedModel& model, const AudioClip& clip);

@@ -11,6 +11,8 @@
 namespace stapes {
 namespace {
 
+constexpr int kMostSpeculatedTokens = 16;
+
 void check_range(bool inside, const char* option, const char* range, double value) {
   if (!inside) fail(ErrorCode::kUsage, "{} must be {}, got {}", option, range, value);
 }
@@ -58,14 +60,16 @@ void check_sampling_options(const SamplingOptions& o) {
   check_range(o.max_tokens >= 1, "max_tokens", "1 or more", o.max_tokens);
   if (o.think_budget)
     check_range(*o.think_budget >= 0, "the thinking budget", "0 or more", *o.think_budget);
+  check_range(o.speculate_tokens >= 0 && o.speculate_tokens <= kMostSpeculatedTokens,
+              "speculate_tokens", "between 0 and 16", o.speculate_tokens);
   if (std::ranges::any_of(o.stop, [](const std::string& text) { return text.empty(); }))
     fail(ErrorCode::kUsage, "a stop text must not be empty");
 }
 
-Sampler::Sampler(const SamplingOptions& options, size_t tokenizer_size, uint64_t sequence)
+Sampler::Sampler(const SamplingOptions& options, size_t tokenizer_size, uint64_t sample)
     : options_(options),
       tokenizer_size_(tokenizer_size),
-      sequence_(sequence),
+      sequence_(options.sequence + sample),
       seen_(tokenizer_size, false) {
   check_sampling_options(options);
 }

@@ -25,8 +25,9 @@ struct Candidate {
 // survive top-k. The draw is keyed by (seed, sequence, position): the same alone or in any batch.
 class Sampler {
  public:
-  // Ids at or above `tokenizer_size` are never drawn. `sequence` tells apart samples of one prompt.
-  Sampler(const SamplingOptions& options, size_t tokenizer_size, uint64_t sequence = 0);
+  // Ids at or above `tokenizer_size` are never drawn. `sample` of the request has the sequence
+  // number options.sequence + sample.
+  Sampler(const SamplingOptions& options, size_t tokenizer_size, uint64_t sample = 0);
 
   // Tokens of the prompt and of the text so far: what the repetition penalty applies to. Each
   // counts once.

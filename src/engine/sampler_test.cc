@@ -220,6 +220,7 @@ TEST(Sampler, SenselessOptionsAreRefusedByName) {
   EXPECT_THAT(refused([](auto& o) { o.repetition_penalty = 0; }), HasSubstr("repetition_penalty"));
   EXPECT_THAT(refused([](auto& o) { o.max_tokens = 0; }), HasSubstr("max_tokens"));
   EXPECT_THAT(refused([](auto& o) { o.think_budget = -3; }), HasSubstr("budget"));
+  EXPECT_THAT(refused([](auto& o) { o.speculate_tokens = 17; }), HasSubstr("speculate_tokens"));
   EXPECT_THAT(refused([](auto& o) { o.stop = {"a", ""}; }), HasSubstr("stop text"));
   EXPECT_EQ(refused([](auto&) {}), "accepted");
 }

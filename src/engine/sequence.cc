@@ -1,10 +1,11 @@
 #include "engine/sequence.h"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
+#include "engine/speculation.h"
 
 namespace stapes {
 
@@ -12,135 +13,213 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-int64_t longest_length(const LoadedModel& model, const PreparedRequest& prepared) {
-  const auto prompt_tokens = static_cast<int64_t>(prepared.prompt.ids.size());
-  return std::min(prompt_tokens + prepared.request->sampling.max_tokens, model.context_tokens);
-}
-
-Sequence::Sequence(const LoadedModel& model, PreparedRequest prepared,
-                   std::vector<Tensor> audio_rows, KvPagePool& pool, Clock::time_point start)
+Sequence::Sequence(const LoadedModel& model, std::shared_ptr<const PreparedRequest> prepared,
+                   KvPagePool& pool, PrefixCache* cache)
     : model_(&model),
       prepared_(std::move(prepared)),
-      audio_rows_(std::move(audio_rows)),
+      clip_rows_(prepared_->request.clips.size()),
       pages_(pool),
-      sampler_(prepared_.request->sampling, model.tokenizer.size()),
-      text_(model.tokenizer, prepared_.request->sampling.stop, prepared_.prompt.thinking_open),
-      ids_(prepared_.prompt.ids.begin(), prepared_.prompt.ids.end()),
-      longest_length_(longest_length(model, prepared_)),
-      start_(start),
-      prefill_start_(Clock::now()) {
-  sampler_.see(prepared_.prompt.ids);
-  generation_.prompt_ids = prepared_.prompt.ids;
+      cached_prefix_(cache),
+      sampler_(sampling(), model.tokenizer.size()),
+      text_(model.tokenizer, sampling().stop, prepared_->prompt.thinking_open),
+      ids_(prepared_->prompt.ids.begin(), prepared_->prompt.ids.end()),
+      contents_(prepared_->contents) {
+  sampler_.see(prepared_->prompt.ids);
+  generation_.prompt_ids = prepared_->prompt.ids;
   Result& result = generation_.result;
-  result.audio_tokens_per_clip = prepared_.tokens_per_clip;
-  result.usage.prompt_tokens = static_cast<int64_t>(ids_.size());
-  for (const AudioSpan& span : prepared_.prompt.audio_spans)
+  result.audio_tokens_per_clip = prepared_->tokens_per_clip;
+  result.usage.prompt_tokens = prompt_tokens();
+  for (const AudioSpan& span : prepared_->prompt.audio_spans)
     result.usage.audio_tokens += static_cast<int64_t>(span.count);
 }
 
-DecoderStep Sequence::next_step(int64_t row_limit) {
-  const auto length = static_cast<int64_t>(ids_.size());
-  const int64_t rows = std::min(length - read_, row_limit);
-  STAPES_CHECK(!finished_ && rows > 0, "{} tokens, {} read", length, read_);
-  pages_.grow_to(read_ + rows);
+Sequence::Sequence(const ForkOf& fork)
+    : model_(fork.original.model_),
+      prepared_(fork.original.prepared_),
+      sample_(fork.sample),
+      pages_(fork.original.pages_.fork()),
+      cached_prefix_(fork.original.cached_prefix_),
+      sampler_(sampling(), model_->tokenizer.size(), fork.sample),
+      text_(fork.original.text_),
+      ids_(fork.original.ids_),
+      contents_(fork.original.contents_),
+      read_(fork.original.read_),
+      generation_(fork.original.generation_) {
+  sampler_.see(prepared_->prompt.ids);
+}
+
+Sequence Sequence::fork(uint64_t sample) const {
+  STAPES_CHECK(read_ == prompt_tokens() && length() == read_, "{} tokens, {} read", length(),
+               read_);
+  return Sequence(ForkOf{*this, sample});
+}
+
+int64_t Sequence::take_cached_prefix() {
+  if (prompt_is_read()) return 0;
+  const int64_t tokens = cached_prefix_.take(pages_, contents_, prompt_tokens() - 1);
+  read_ += tokens;
+  generation_.result.usage.cached_tokens += tokens;
+  return tokens;
+}
+
+bool Sequence::can_wait_for(const Sequence& other) const {
+  const int64_t page_end = read_ + pages_.page_tokens();
+  const bool at_page = read_ == static_cast<int64_t>(pages_.pages().size()) * pages_.page_tokens();
+  if (!at_page || page_end >= prompt_tokens() || page_end > other.length()) return false;
+  const auto begin = static_cast<size_t>(read_);
+  const auto count = static_cast<size_t>(pages_.page_tokens());
+  return cached_prefix_.is_beside(other.cached_prefix_) &&
+         std::ranges::equal(std::span(contents_).subspan(begin, count),
+                            std::span(other.contents_).subspan(begin, count));
+}
+
+std::optional<size_t> Sequence::missing_clip() const {
+  for (const AudioSpan& span : prepared_->prompt.audio_spans) {
+    const bool unread = static_cast<int64_t>(span.begin + span.count) > read_;
+    if (unread && clip_rows_.at(span.audio_index) == nullptr) return span.audio_index;
+  }
+  return std::nullopt;
+}
+
+void Sequence::set_clip_rows(size_t clip, ClipRows rows) {
+  STAPES_CHECK(rows->dim(0) == prepared_->tokens_per_clip.at(clip), "{} rows for {} places",
+               rows->dim(0), prepared_->tokens_per_clip[clip]);
+  clip_rows_.at(clip) = std::move(rows);
+}
+
+RowDemand Sequence::demand() {
+  RowDemand demand{.rows = length() - read_, .generating = prompt_is_read()};
+  guesses_.clear();
+  if (demand.generating && demand.rows == 1) {
+    // A guess in the last place would be of no use: nothing is chosen after it.
+    const int64_t room = prepared_->longest_length - length() - 1;
+    guesses_ = propose_continuation(ids_, std::min(int64_t{sampling().speculate_tokens}, room));
+  }
+  demand.extra_rows = static_cast<int64_t>(guesses_.size());
+  return demand;
+}
+
+DecoderStep Sequence::next_step(int64_t rows) {
+  STAPES_CHECK(!finished_ && rows > 0 && read_ < length(), "{} tokens, {} read", length(), read_);
+  if (!prefill_start_) prefill_start_ = Clock::now();
+  const int64_t own_rows = std::min(rows, length() - read_);
+  guesses_.resize(static_cast<size_t>(rows - own_rows));
+  pages_.prepare_write(read_, read_ + rows);
+  const bool all_is_read = read_ + own_rows == length();
   return {.kv = pages_.view(),
           .start_position = read_,
           .rows = rows,
-          .logits = read_ + rows == length ? LogitRows::kLast : LogitRows::kNone};
+          .logits = !all_is_read       ? LogitRows::kNone
+                    : guesses_.empty() ? LogitRows::kLast
+                                       : LogitRows::kAll};
 }
 
-std::span<const int64_t> Sequence::step_ids(const DecoderStep& step) const {
-  return std::span(ids_).subspan(static_cast<size_t>(step.start_position),
-                                 static_cast<size_t>(step.rows));
+void Sequence::append_ids(const DecoderStep& step, std::vector<int64_t>& ids) const {
+  const auto own_rows = step.rows - static_cast<int64_t>(guesses_.size());
+  const auto first = ids_.begin() + step.start_position;
+  ids.insert(ids.end(), first, first + own_rows);
+  ids.insert(ids.end(), guesses_.begin(), guesses_.end());
 }
 
 void Sequence::place_audio(const DecoderStep& step, Tensor& x, int64_t first_row) const {
   const int64_t step_end = step.start_position + step.rows;
-  for (const AudioSpan& span : prepared_.prompt.audio_spans) {
+  for (const AudioSpan& span : prepared_->prompt.audio_spans) {
     const auto span_begin = static_cast<int64_t>(span.begin);
     const int64_t span_end = span_begin + static_cast<int64_t>(span.count);
-    const Tensor& rows = audio_rows_.at(span.audio_index);
-    STAPES_CHECK(rows.dim(0) == static_cast<int64_t>(span.count), "{} rows for {} places",
-                 rows.dim(0), span.count);
     for (int64_t position = std::max(span_begin, step.start_position);
          position < std::min(span_end, step_end); ++position) {
-      std::ranges::copy(rows.row(position - span_begin),
+      std::ranges::copy(clip_rows_.at(span.audio_index)->row(position - span_begin),
                         x.row(first_row + position - step.start_position).begin());
     }
   }
 }
 
 void Sequence::step_done(const DecoderStep& step) {
-  const auto prompt_tokens = static_cast<int64_t>(generation_.prompt_ids.size());
-  const bool prompt_was_open = read_ < prompt_tokens;
-  read_ += step.rows;
-  if (prompt_was_open && read_ >= prompt_tokens)
-    generation_.result.timing.prefill_ms = milliseconds_since(prefill_start_);
+  const bool prompt_was_open = !prompt_is_read();
+  // Guesses are read only once they have been chosen.
+  read_ += step.rows - static_cast<int64_t>(guesses_.size());
+  cached_prefix_.keep(pages_, std::span(contents_).first(static_cast<size_t>(read_)));
+  if (!prompt_was_open || !prompt_is_read()) return;
+  generation_.result.timing.prefill_ms = milliseconds_since(*prefill_start_);
+  clip_rows_.clear();
 }
 
-void Sequence::choose(std::span<const float> logits, const DeltaSink& sink) {
-  close_spent_thought(sink);  // an open thought with a budget of 0 ends before its first token
-  if (finished_ || read_ < static_cast<int64_t>(ids_.size())) return;
-  const auto position = static_cast<int64_t>(ids_.size());
-  const TokenId id = sampler_.sample(logits, position);
-  accept(id, /*forced=*/false, sink);
-  close_spent_thought(sink);
+void Sequence::choose(const Tensor& logits, int64_t first_row) {
+  close_spent_thought();  // an open thought with a budget of 0 ends before its first token
+  const std::vector<int64_t> guesses = std::exchange(guesses_, {});
+  speculated_tokens_ += static_cast<int64_t>(guesses.size());
+  for (size_t i = 0; !finished_ && read_ == length(); ++i) {
+    const TokenId id = sampler_.sample(logits.row(first_row + static_cast<int64_t>(i)), length());
+    accept(id, /*forced=*/false);
+    const bool guessed = i < guesses.size() && guesses[i] == id;
+    if (finished_ || !guessed) break;
+    ++read_;
+    ++accepted_tokens_;
+    close_spent_thought();
+  }
+  close_spent_thought();
 }
 
-void Sequence::close_spent_thought(const DeltaSink& sink) {
-  const std::optional<int> budget = prepared_.request->sampling.think_budget;
+void Sequence::close_spent_thought() {
+  const std::optional<int> budget = sampling().think_budget;
   if (!budget || finished_ || !text_.in_thought()) return;
   if (generation_.result.usage.thinking_tokens < *budget) return;
   for (const TokenId id : model_->tokenizer.encode(text_.rest_of_thought_end())) {
-    accept(id, /*forced=*/true, sink);
+    accept(id, /*forced=*/true);
     if (finished_) return;
   }
 }
 
-void Sequence::accept(TokenId id, bool forced, const DeltaSink& sink) {
+void Sequence::accept(TokenId id, bool forced) {
   if (generation_.ids.empty())
-    generation_.result.timing.first_token_ms = milliseconds_since(start_);
+    generation_.result.timing.first_token_ms = milliseconds_since(prepared_->asked_at);
   Usage& usage = generation_.result.usage;
   const bool was_in_thought = text_.in_thought();
   ++(was_in_thought || forced ? usage.thinking_tokens : usage.answer_tokens);
   generation_.ids.push_back(id);
-  if (!forced && is_stop_token(id)) return finish(FinishReason::kStop, sink);
+  if (!forced && is_stop_token(id)) return finish(FinishReason::kStop);
   ids_.push_back(id);
+  contents_.push_back({.token = id, .clip = {}});
   sampler_.see({&id, 1});
-  show(forced ? text_.push_forced(id) : text_.push(id), sink);
+  show(forced ? text_.push_forced(id) : text_.push(id));
   // A thought of the text's own can only begin at its beginning: what came before was the marker.
   if (!was_in_thought && text_.in_thought())
     usage.thinking_tokens += std::exchange(usage.answer_tokens, 0);
-  if (finished_) return;
-  if (text_.stopped()) return finish(FinishReason::kStop, sink);
-  if (static_cast<int64_t>(ids_.size()) >= longest_length_) finish(FinishReason::kLength, sink);
+  if (text_.stopped()) return finish(FinishReason::kStop);
+  if (length() >= prepared_->longest_length) finish(FinishReason::kLength);
 }
 
 bool Sequence::is_stop_token(TokenId id) const {
   return std::ranges::count(model_->stop_token_ids, id) > 0 ||
-         std::ranges::count(prepared_.request->sampling.stop_token_ids, id) > 0;
+         std::ranges::count(sampling().stop_token_ids, id) > 0;
 }
 
-void Sequence::show(const std::vector<Delta>& deltas, const DeltaSink& sink) {
+void Sequence::show(std::vector<Delta> deltas) {
   Result& result = generation_.result;
-  for (const Delta& delta : deltas) {
+  for (Delta& delta : deltas) {
     (delta.thinking ? result.thinking : result.answer) += delta.text;
-    if (!sink || sink(delta)) continue;
-    finished_ = true;
-    result.finish = FinishReason::kCancelled;
-    return;
+    delta.sample = static_cast<int>(sample_);
+    new_deltas_.push_back(std::move(delta));
   }
 }
 
-void Sequence::finish(FinishReason reason, const DeltaSink& sink) {
+std::vector<Delta> Sequence::take_deltas() {
+  return std::exchange(new_deltas_, {});
+}
+
+void Sequence::finish(FinishReason reason) {
   generation_.result.finish = reason;
-  show(text_.finish(), sink);
+  show(text_.finish());
   finished_ = true;
+}
+
+void Sequence::cancel() {
+  if (!finished_) finish(FinishReason::kCancelled);
 }
 
 Generation Sequence::take_generation() {
   STAPES_CHECK(finished_);
-  generation_.result.timing.total_ms = milliseconds_since(start_);
+  generation_.result.timing.total_ms = milliseconds_since(prepared_->asked_at);
   return std::move(generation_);
 }
 

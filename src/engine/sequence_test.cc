@@ -36,22 +36,30 @@ class SequenceTest : public ::testing::Test {
   }
   Generation play_with(const LoadedModel& model, const std::vector<TokenId>& script,
                        const DeltaSink& sink = {}) {
-    const DecoderConfig& config = model.model.config().decoder;
-    KvPagePool pool(*model.ops, KvLayout::of(config), 1000);
-    Sequence sequence(model, prepare_request(model, request_), {}, pool, Clock::now());
-    std::vector<float> logits(static_cast<size_t>(config.vocabulary), 0.0F);
+    KvPagePool pool(*model.ops, model.kv_layout, 1000);
+    Sequence sequence(model,
+                      std::make_shared<const PreparedRequest>(prepare_request(model, request_)),
+                      pool, /*cache=*/nullptr);
     size_t next = 0;
     while (!sequence.finished()) {
-      const DecoderStep step = sequence.next_step(512);
+      const RowDemand demand = sequence.demand();
+      const DecoderStep step = sequence.next_step(demand.rows + demand.extra_rows);
       sequence.step_done(step);
-      if (step.logits != LogitRows::kLast) continue;
-      STAPES_CHECK(next < script.size(), "the script is too short");
-      const auto id = static_cast<size_t>(script[next]);
-      logits[id] = 1.0F;
-      sequence.choose(logits, sink);
-      logits[id] = 0.0F;
-      ++next;
+      if (step.logits == LogitRows::kNone) continue;
+      const int64_t rows = step.logits == LogitRows::kAll ? step.rows : 1;
+      Tensor logits({rows, model.model.config().decoder.vocabulary});
+      for (int64_t row = 0; row < rows; ++row) {
+        const size_t place = next + static_cast<size_t>(row);
+        STAPES_CHECK(row > 0 || place < script.size(), "the script is too short");
+        if (place < script.size()) logits.row(row)[static_cast<size_t>(script[place])] = 1.0F;
+      }
+      const int64_t accepted_before = sequence.progress().accepted_tokens;
+      sequence.choose(logits, 0);
+      next += static_cast<size_t>(sequence.progress().accepted_tokens - accepted_before) + 1;
+      for (const Delta& delta : sequence.take_deltas())
+        if (sink && !sink(delta)) sequence.cancel();
     }
+    progress_ = sequence.progress();
     return sequence.take_generation();
   }
 
@@ -67,6 +75,7 @@ class SequenceTest : public ::testing::Test {
   static testing::TemporaryFolder* folder_;
   static LoadedModel* model_;
   Request request_;
+  Sequence::Progress progress_;  // of the last play
 };
 testing::TemporaryFolder* SequenceTest::folder_ = nullptr;
 LoadedModel* SequenceTest::model_ = nullptr;
@@ -225,6 +234,45 @@ TEST_F(SequenceTest, DeltasAddUpToTheResult) {
   EXPECT_EQ(done.result.answer, answer);
   EXPECT_EQ(thinking, "a é 日本 b");
   EXPECT_TRUE(answer.starts_with("c d 🎵"));
+}
+
+// The script is what the model chooses; the guesses come from what it has said.
+TEST_F(SequenceTest, RightGuessesSaveSteps) {
+  std::string thought;
+  for (int i = 0; i < 12; ++i) thought += "3 7 1 9; ";
+  const std::vector<TokenId> ids = script(thought + "\n</think>\n10");
+  const Generation expected = play(ids);
+  EXPECT_EQ(progress_.speculated_tokens, 0);
+  request_.sampling.speculate_tokens = 8;
+  const Generation done = play(ids);
+  EXPECT_EQ(done.ids, expected.ids);
+  EXPECT_EQ(done.result.thinking, expected.result.thinking);
+  EXPECT_EQ(done.result.answer, expected.result.answer);
+  EXPECT_EQ(done.result.finish, expected.result.finish);
+  EXPECT_EQ(progress_.generated_tokens, static_cast<int64_t>(ids.size()));
+  EXPECT_GT(progress_.accepted_tokens, static_cast<int64_t>(ids.size()) / 2);
+}
+
+TEST_F(SequenceTest, GuessesStayInsideEveryLimit) {
+  std::string thought;
+  for (int i = 0; i < 20; ++i) thought += "3 7 1 9; ";
+  const std::vector<TokenId> ids = script(thought);
+  request_.sampling.speculate_tokens = 16;
+  for (int limit = 20; limit < 45; ++limit) {
+    request_.sampling.max_tokens = limit;
+    request_.sampling.think_budget.reset();
+    const Generation cut = play(ids);
+    EXPECT_EQ(cut.ids, std::vector<TokenId>(ids.begin(), ids.begin() + limit));
+    EXPECT_EQ(cut.result.finish, FinishReason::kLength);
+    request_.sampling.max_tokens = 1000;
+    request_.sampling.think_budget = limit;
+    std::vector<TokenId> closed(ids.begin(), ids.begin() + limit);
+    // Twice: where a right guess closes the thought, nothing is chosen from the last row.
+    closed.insert(closed.end(), 2, token("<|EOT|>"));
+    const Generation done = play(closed);
+    EXPECT_EQ(done.result.usage.thinking_tokens, limit + count("\n</think>\n"));
+    EXPECT_EQ(done.result.finish, FinishReason::kStop);
+  }
 }
 
 TEST_F(SequenceTest, AFullContextEndsWithLength) {

@@ -24,6 +24,13 @@ Model::Model(ModelConfig config, ModelTensors tensors, const Ops& ops, ModelWeig
       adaptor_(ops, config_.adaptor, std::move(weights.adaptor)),
       decoder_(ops, config_.decoder, std::move(weights.decoder)) {}
 
+int64_t Model::weight_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [tensor, view] : tensors_.tensors())
+    bytes += static_cast<int64_t>(view.size_bytes());
+  return bytes;
+}
+
 Tensor Model::audio_rows(const Tensor& mel, AudioRule rule) const {
   const Tensor frames = encoder_.forward(mel, rule);
   return adaptor_.forward(frames, audio_token_count(mel.dim(0), rule));

@@ -28,6 +28,9 @@ class Model {
   const Adaptor& adaptor() const { return adaptor_; }
   const Decoder& decoder() const { return decoder_; }
 
+  // Of all weights as they are stored.
+  int64_t weight_bytes() const;
+
   // mel [S, M] -> [audio_token_count(S, rule), D]. Throws as Encoder::forward.
   Tensor audio_rows(const Tensor& mel, AudioRule rule) const;
 

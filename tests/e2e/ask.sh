@@ -47,6 +47,12 @@ cp out seed5
 succeeds "${sampled[@]}" --seed 5 "$sample" "$question"
 diff seed5 out || failed "the same seed gave another answer"
 
+# Guesses change nothing, and so does the room for keys and values.
+for guesses in 1 8 16; do
+  succeeds "${ask[@]}" --speculate "$guesses" --kv-tokens 200 --kv f32 "$sample" "$question"
+  diff answer out || failed "$guesses guesses gave another answer"
+done
+
 # A terminal sees the thinking dimmed (script gives the program a terminal).
 if command -v script >/dev/null; then
   script -qec "$(printf '%q ' "${ask[@]}" "$sample" "$question")" typescript >/dev/null </dev/null
@@ -64,6 +70,10 @@ fails 65 "standard input" "${ask[@]}" - "$question" <<<"no sound"
 fails 66 "no-model" "$STAPES" ask --model no-model "$sample" "$question"
 fails 64 "-1" "$STAPES" ask --model "$MODEL" --temperature -1 "$sample" "$question"
 fails 64 "top" "$STAPES" ask --model "$MODEL" --top-p 2 "$sample" "$question"
+fails 64 "speculate_tokens" "${ask[@]}" --speculate 17 "$sample" "$question"
+fails 64 "--kv" "${ask[@]}" --kv f99 "$sample" "$question"
+fails 65 "of key/value memory" "${ask[@]}" --kv-tokens 1000000000000 "$sample" "$question"
+fails 65 "the key/value memory holds 20" "${ask[@]}" --kv-tokens 20 "$sample" "$question"
 fails 64 "" "$STAPES" ask --model "$MODEL" --max-tokens 0 "$sample" "$question"
 
 status=0

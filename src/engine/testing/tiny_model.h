@@ -85,7 +85,8 @@ inline Tensor random_weight(const TensorSpec& spec, uint64_t seed, uint64_t stre
 
 // config.json, tokenizer.json and model.safetensors in `folder`.
 inline void write_random_model(const std::filesystem::path& folder,
-                               const ModelConfig& config = tiny_test_config(), uint64_t seed = 1) {
+                               const ModelConfig& config = tiny_test_config(), uint64_t seed = 1,
+                               DType dtype = DType::kF32) {
   std::filesystem::create_directories(folder);
   write_file_atomically(folder / "config.json", to_json(config));
   write_file_atomically(folder / "tokenizer.json", tiny_tokenizer_json());
@@ -95,7 +96,7 @@ inline void write_random_model(const std::filesystem::path& folder,
     weights.push_back(random_weight(spec, seed, weights.size()));
     named.push_back({spec.name, weights.back().view()});
   }
-  write_safetensors(folder / "model.safetensors", named, DType::kF32);
+  write_safetensors(folder / "model.safetensors", named, dtype);
 }
 
 }  // namespace stapes::testing
