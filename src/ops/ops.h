@@ -25,9 +25,10 @@
 
 namespace stapes {
 
-// The keys and values of one layer of one sequence, in pages of page_tokens tokens: token t is slot
-// t % page_tokens of pages[t / page_tokens]. In a page, the layer's keys lie as
-// [K, page_tokens, W] at key_offset_bytes, its values in the same form at value_offset_bytes.
+// The keys and values of one layer of one sequence, in pages of page_tokens tokens (a multiple of
+// 16): token t is slot t % page_tokens of pages[t / page_tokens]. In a page, the layer's keys lie
+// as [K, W, page_tokens] at key_offset_bytes, its values as [K, page_tokens, W] at
+// value_offset_bytes, both as kF32 or kBF16.
 struct KvPages {
   std::span<std::byte* const> pages;
   DType dtype = DType::kF32;

@@ -1,8 +1,9 @@
-// Attention: scores of a group of queries against runs of keys, softmax, weighted sum of the
-// values.
+// Attention over chunks of keys. A chunk is kChunkKeys consecutive keys from a multiple of it on;
+// what each chunk gives is joined in the order of the chunks. So a row has the same bits whether
+// its chunks are computed one after another or by several threads, alone or in a batch, in one
+// prefill or in many.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "ops/cpu/cpu_ops.h"
@@ -11,110 +12,290 @@
 namespace stapes {
 namespace {
 
+constexpr int64_t kChunkKeys = 512;
+constexpr int64_t kQueriesAtATime = 24;  // share a pass over the keys
+
 int64_t length(std::span<const float> values) {
   return static_cast<int64_t>(values.size());
+}
+
+int64_t chunks_for(int64_t keys) {
+  return (keys + kChunkKeys - 1) / kChunkKeys;
+}
+
+// What the queries of a block have seen so far: Σ e^(score - largest), and the same with values.
+struct Seen {
+  std::vector<float> largest, total;  // [queries]
+  std::vector<float> y;               // [queries, W]
+  Seen(int64_t queries, int64_t width)
+      : largest(static_cast<size_t>(queries)),
+        total(largest.size()),
+        y(static_cast<size_t>(queries * width)) {}
+};
+
+// Queries that see none of the later chunk's keys keep what they have.
+void join(Seen& seen, const Seen& later, std::span<const int64_t> later_visible, int64_t width) {
+  for (size_t q = 0; q < later_visible.size(); ++q) {
+    if (later_visible[q] == 0) continue;
+    const float top = std::max(seen.largest[q], later.largest[q]);
+    const float before = std::exp(seen.largest[q] - top);
+    const float after = std::exp(later.largest[q] - top);
+    seen.largest[q] = top;
+    seen.total[q] = seen.total[q] * before + later.total[q] * after;
+    float* y = seen.y.data() + static_cast<int64_t>(q) * width;
+    const float* more = later.y.data() + static_cast<int64_t>(q) * width;
+    for (int64_t i = 0; i < width; ++i) y[i] = y[i] * before + more[i] * after;
+  }
+}
+
+// Where the keys and values of one head of one sequence lie, in runs of kKeyRun.
+struct HeadMemory {
+  DType dtype;
+  std::vector<const std::byte*> key_runs, value_runs;
+  int64_t key_stride_bytes, value_stride_bytes;
+};
+
+HeadMemory paged_head(const KvPages& kv, int64_t head, int64_t width, int64_t keys) {
+  const KvSlot slot{.kv = &kv, .head = head, .head_width = width};
+  HeadMemory memory{.dtype = kv.dtype,
+                    .key_runs = {},
+                    .value_runs = {},
+                    .key_stride_bytes = slot.key_stride_bytes(),
+                    .value_stride_bytes = slot.value_stride_bytes()};
+  for (int64_t token = 0; token < keys; token += kKeyRun) {
+    memory.key_runs.push_back(slot.key(token));
+    memory.value_runs.push_back(slot.value(token));
+  }
+  return memory;
+}
+
+// Some queries, one head of keys, and how many keys each query sees.
+struct QueryBlock {
+  std::vector<float> q;          // [queries, W], scaled
+  std::vector<int64_t> visible;  // [queries], ascending
+  int64_t width;
+  int64_t queries() const { return static_cast<int64_t>(visible.size()); }
+};
+
+// Scratch of one thread.
+struct ChunkScratch {
+  std::vector<float> scores;
+  std::vector<int64_t> visible;
+};
+
+Seen attend_one_chunk(const Kernels& kernels, const QueryBlock& block, const HeadMemory& memory,
+                      int64_t chunk, ChunkScratch& scratch) {
+  const int64_t first = chunk * kChunkKeys;
+  const int64_t keys = std::min(block.visible.back() - first, kChunkKeys);
+  Seen seen(block.queries(), block.width);
+  scratch.visible.clear();
+  for (const int64_t visible : block.visible)
+    scratch.visible.push_back(std::clamp<int64_t>(visible - first, 0, kChunkKeys));
+  scratch.scores.resize(static_cast<size_t>(block.queries() * attention_score_stride(keys)));
+  kernels.attend_chunk({.dtype = memory.dtype,
+                        .queries = block.queries(),
+                        .keys = keys,
+                        .width = block.width,
+                        .q = block.q.data(),
+                        .visible = scratch.visible.data(),
+                        .key_runs = memory.key_runs.data() + first / kKeyRun,
+                        .value_runs = memory.value_runs.data() + first / kKeyRun,
+                        .key_stride_bytes = memory.key_stride_bytes,
+                        .value_stride_bytes = memory.value_stride_bytes,
+                        .scores = scratch.scores.data(),
+                        .largest = seen.largest.data(),
+                        .total = seen.total.data(),
+                        .y = seen.y.data()});
+  return seen;
+}
+
+// All chunks in order. `computed`, where given, are those that other threads have computed.
+Seen attend_all(const Kernels& kernels, const QueryBlock& block, const HeadMemory& memory,
+                ChunkScratch& scratch, std::span<Seen> computed = {}) {
+  const auto get = [&](int64_t chunk) {
+    return computed.empty() ? attend_one_chunk(kernels, block, memory, chunk, scratch)
+                            : std::move(computed[static_cast<size_t>(chunk)]);
+  };
+  Seen seen = get(0);
+  for (int64_t chunk = 1; chunk < chunks_for(block.visible.back()); ++chunk) {
+    const Seen later = get(chunk);
+    scratch.visible.clear();
+    for (const int64_t visible : block.visible)
+      scratch.visible.push_back(std::max<int64_t>(visible - chunk * kChunkKeys, 0));
+    join(seen, later, scratch.visible, block.width);
+  }
+  return seen;
 }
 
 float score_scale(int64_t head_width) {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_width)));
 }
 
-// The query heads of one row that read the same key/value head, over all pages.
-void attend_pages(const Kernels& kernels, const op::AttentionPaged& args, int64_t kv_head,
-                  const KvPages& kv, int64_t keys, int64_t row, std::vector<float>& scores) {
-  const int64_t width = args.head_width;
+void append_scaled(std::vector<float>& q, const float* row, int64_t width) {
+  const float scale = score_scale(width);
+  for (int64_t i = 0; i < width; ++i) q.push_back(row[i] * scale);
+}
+
+void write_out(const Seen& seen, int64_t query, int64_t width, float* y) {
+  const auto q = static_cast<size_t>(query);
+  const float scale = 1.0F / seen.total[q];
+  for (int64_t i = 0; i < width; ++i) y[i] = seen.y[static_cast<size_t>(query * width + i)] * scale;
+}
+
+// Consecutive rows of one sequence and the query heads that read one head of keys.
+struct PagedBlock {
+  const RaggedSequence* sequence;
+  int64_t kv_head;
+  int64_t first_row, rows;  // in the batch
+
+  int64_t keys() const { return sequence->start_position + first_row + rows - sequence->first_row; }
+};
+
+QueryBlock queries_of(const op::AttentionPaged& args, const PagedBlock& block) {
   const int64_t group = args.heads / args.kv_heads;
-  const int64_t at = (row * args.heads + kv_head * group) * width;
-  const KvSlot slot{.head = kv_head, .head_width = width};
-  AttentionTile tile{.group = group,
-                     .width = width,
-                     .key_stride = width,
-                     .query_stride = width,
-                     .score_stride = keys};
-  scores.resize(static_cast<size_t>(group * keys));
-  for (int64_t t = 0; t < keys; t += kv.page_tokens) {
-    tile.keys = std::min(kv.page_tokens, keys - t);
-    kernels.scores(tile, args.q.data() + at, slot.key(kv, t), score_scale(width),
-                   scores.data() + t);
+  QueryBlock queries{.q = {}, .visible = {}, .width = args.head_width};
+  for (int64_t r = block.first_row; r < block.first_row + block.rows; ++r) {
+    for (int64_t g = 0; g < group; ++g) {
+      const int64_t head = block.kv_head * group + g;
+      append_scaled(queries.q, args.q.data() + (r * args.heads + head) * args.head_width,
+                    args.head_width);
+      queries.visible.push_back(block.sequence->start_position + r - block.sequence->first_row + 1);
+    }
   }
-  for (int64_t g = 0; g < group; ++g) {
-    float* row_scores = scores.data() + g * keys;
-    kernels.softmax_row(row_scores, keys, row_scores);
+  return queries;
+}
+
+void write_block(const op::AttentionPaged& args, const PagedBlock& block, const Seen& seen) {
+  const int64_t group = args.heads / args.kv_heads;
+  int64_t query = 0;
+  for (int64_t r = block.first_row; r < block.first_row + block.rows; ++r) {
+    for (int64_t g = 0; g < group; ++g) {
+      const int64_t head = block.kv_head * group + g;
+      write_out(seen, query++, args.head_width,
+                args.y.data() + (r * args.heads + head) * args.head_width);
+    }
   }
-  float* y = args.y.data() + at;
-  std::fill_n(y, group * width, 0.0F);
-  for (int64_t t = 0; t < keys; t += kv.page_tokens) {
-    tile.keys = std::min(kv.page_tokens, keys - t);
-    kernels.weighted_sum(tile, scores.data() + t, slot.value(kv, t), y);
+}
+
+std::vector<PagedBlock> blocks_of(const op::AttentionPaged& args) {
+  const int64_t rows_at_a_time =
+      std::max<int64_t>(kQueriesAtATime / (args.heads / args.kv_heads), 1);
+  std::vector<PagedBlock> blocks;
+  for (const RaggedSequence& sequence : args.sequences) {
+    for (int64_t head = 0; head < args.kv_heads; ++head) {
+      for (int64_t r = 0; r < sequence.rows; r += rows_at_a_time)
+        blocks.push_back(
+            {&sequence, head, sequence.first_row + r, std::min(rows_at_a_time, sequence.rows - r)});
+    }
   }
+  return blocks;
 }
 
 }  // namespace
 
+void CpuOps::run(const op::AttentionPaged& args) const {
+  const std::vector<PagedBlock> blocks = blocks_of(args);
+  const int64_t group = args.heads / args.kv_heads;
+  std::vector<int64_t> first_chunk;  // of each block, numbered through
+  int64_t chunks = 0;
+  for (const PagedBlock& block : blocks) {
+    first_chunk.push_back(chunks);
+    chunks += chunks_for(block.keys());
+  }
+  const int64_t mean_cost = 2 * kChunkKeys * args.head_width * group;
+  const auto count = static_cast<int64_t>(blocks.size());
+  const auto memory_of = [&](const PagedBlock& block) {
+    return paged_head(block.sequence->kv, block.kv_head, args.head_width, block.keys());
+  };
+
+  // Many blocks keep all threads busy by themselves; few with long pasts are shared out by chunks.
+  constexpr int64_t kManyBlocks = 64;
+  if (count >= kManyBlocks || chunks == count) {
+    for_chunks(count, mean_cost, [&](int64_t begin, int64_t end) {
+      ChunkScratch scratch;
+      for (int64_t b = begin; b < end; ++b) {
+        const PagedBlock& block = blocks[static_cast<size_t>(b)];
+        const QueryBlock queries = queries_of(args, block);
+        write_block(args, block, attend_all(kernels_, queries, memory_of(block), scratch));
+      }
+    });
+    return;
+  }
+  std::vector<Seen> seen(static_cast<size_t>(chunks), Seen(0, 0));
+  for_chunks(chunks, mean_cost, [&](int64_t begin, int64_t end) {
+    ChunkScratch scratch;
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      const auto b = static_cast<size_t>(std::ranges::upper_bound(first_chunk, chunk) -
+                                         first_chunk.begin() - 1);
+      seen[static_cast<size_t>(chunk)] =
+          attend_one_chunk(kernels_, queries_of(args, blocks[b]), memory_of(blocks[b]),
+                           chunk - first_chunk[b], scratch);
+    }
+  });
+  ChunkScratch scratch;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    const auto own = std::span(seen).subspan(static_cast<size_t>(first_chunk[b]));
+    const QueryBlock queries = queries_of(args, blocks[b]);
+    write_block(args, blocks[b], attend_all(kernels_, queries, memory_of(blocks[b]), scratch, own));
+  }
+}
+
+// The keys of every head are transposed first, into the order in which pages hold them.
 void CpuOps::run(const op::AttentionBidirectional& args) const {
-  constexpr int64_t kQueries = 8;  // queries that share one pass over the keys
   const int64_t row_width = length(args.q) / args.frames;
   const int64_t width = row_width / args.heads;
-  const int64_t blocks = (args.frames + kQueries - 1) / kQueries;
-  const int64_t cost = 2 * kQueries * args.valid_keys * width;
-  for_chunks(args.heads * blocks, cost, [&](int64_t begin, int64_t end) {
-    std::vector<float> scores(static_cast<size_t>(kQueries * args.valid_keys));
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t column = item / blocks * width;
-      const int64_t first = item % blocks * kQueries;
-      const AttentionTile tile{.group = std::min(kQueries, args.frames - first),
-                               .keys = args.valid_keys,
-                               .width = width,
-                               .key_stride = row_width,
-                               .query_stride = row_width,
-                               .score_stride = args.valid_keys};
-      const int64_t at = first * row_width + column;
-      kernels_.scores(tile, args.q.data() + at, args.k.data() + column, score_scale(width),
-                      scores.data());
-      for (int64_t g = 0; g < tile.group; ++g) {
-        float* row_scores = scores.data() + g * tile.keys;
-        kernels_.softmax_row(row_scores, tile.keys, row_scores);
-        std::fill_n(args.y.data() + at + g * row_width, width, 0.0F);
+  const int64_t padded = (args.valid_keys + kKeyRun - 1) / kKeyRun * kKeyRun;
+  Buffer transposed = buffer(args.heads * width * padded);  // [H, W, padded]
+  for_chunks(args.heads, width * padded, [&](int64_t begin, int64_t end) {
+    for (int64_t head = begin; head < end; ++head) {
+      float* to = transposed.values().data() + head * width * padded;
+      std::fill_n(to, width * padded, 0.0F);
+      for (int64_t key = 0; key < args.valid_keys; ++key) {
+        const float* from = args.k.data() + key * row_width + head * width;
+        for (int64_t i = 0; i < width; ++i) to[i * padded + key] = from[i];
       }
-      kernels_.weighted_sum(tile, scores.data(), args.v.data() + column, args.y.data() + at);
+    }
+  });
+  const int64_t blocks = (args.frames + kQueriesAtATime - 1) / kQueriesAtATime;
+  const int64_t cost = 2 * kQueriesAtATime * args.valid_keys * width;
+  for_chunks(args.heads * blocks, cost, [&](int64_t begin, int64_t end) {
+    ChunkScratch scratch;
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t head = item / blocks;
+      const int64_t first = item % blocks * kQueriesAtATime;
+      const int64_t last = std::min(first + kQueriesAtATime, args.frames);
+      HeadMemory memory{.dtype = DType::kF32,
+                        .key_runs = {},
+                        .value_runs = {},
+                        .key_stride_bytes = padded * 4,
+                        .value_stride_bytes = row_width * 4};
+      for (int64_t key = 0; key < args.valid_keys; key += kKeyRun) {
+        const auto bytes = [](const float* p) { return reinterpret_cast<const std::byte*>(p); };
+        memory.key_runs.push_back(bytes(transposed.values().data() + head * width * padded + key));
+        memory.value_runs.push_back(bytes(args.v.data() + key * row_width + head * width));
+      }
+      QueryBlock queries{.q = {}, .visible = {}, .width = width};
+      for (int64_t s = first; s < last; ++s) {
+        append_scaled(queries.q, args.q.data() + s * row_width + head * width, width);
+        queries.visible.push_back(args.valid_keys);
+      }
+      const Seen seen = attend_all(kernels_, queries, memory, scratch);
+      for (int64_t s = first; s < last; ++s)
+        write_out(seen, s - first, width, args.y.data() + s * row_width + head * width);
     }
   });
 }
 
 void CpuOps::run(const op::KvWrite& args) const {
-  const auto head_bytes = static_cast<size_t>(args.head_width) * sizeof(float);
   for (const RaggedSequence& sequence : args.sequences) {
-    for (int64_t r = 0; r < sequence.rows; ++r) {
-      for (int64_t head = 0; head < args.kv_heads; ++head) {
-        const int64_t from = ((sequence.first_row + r) * args.kv_heads + head) * args.head_width;
-        const KvSlot slot{.head = head, .head_width = args.head_width};
-        const int64_t token = sequence.start_position + r;
-        std::memcpy(slot.key(sequence.kv, token), args.k.data() + from, head_bytes);
-        std::memcpy(slot.value(sequence.kv, token), args.v.data() + from, head_bytes);
+    for_chunks(sequence.rows, args.kv_heads * args.head_width * 4, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t from = (sequence.first_row + r) * args.kv_heads * args.head_width;
+        write_kv_row(sequence.kv, args.kv_heads, args.head_width, sequence.start_position + r,
+                     args.k.data() + from, args.v.data() + from);
       }
-    }
+    });
   }
-}
-
-void CpuOps::run(const op::AttentionPaged& args) const {
-  const int64_t rows = length(args.q) / (args.heads * args.head_width);
-  std::vector<const RaggedSequence*> sequence_of(static_cast<size_t>(rows));
-  int64_t keys_in_all = 0;
-  for (const RaggedSequence& sequence : args.sequences) {
-    std::fill_n(sequence_of.begin() + sequence.first_row, sequence.rows, &sequence);
-    keys_in_all += sequence.rows * (sequence.start_position + sequence.rows);
-  }
-  const int64_t group = args.heads / args.kv_heads;
-  const int64_t cost = 2 * group * args.head_width * (keys_in_all / std::max<int64_t>(rows, 1));
-  for_chunks(args.kv_heads * rows, cost, [&](int64_t begin, int64_t end) {
-    std::vector<float> scores;
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t row = item % rows;
-      const RaggedSequence& sequence = *sequence_of[static_cast<size_t>(row)];
-      const int64_t keys = sequence.start_position + row - sequence.first_row + 1;
-      attend_pages(kernels_, args, item / rows, sequence.kv, keys, row, scores);
-    }
-  });
 }
 
 }  // namespace stapes

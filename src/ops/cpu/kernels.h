@@ -39,15 +39,31 @@ struct QuantizedProduct {
 };
 inline constexpr int64_t kRowGroup = 4;
 
-// A group of query heads against a run of keys and values of one head.
-struct AttentionTile {
-  int64_t group = 0;         // G
-  int64_t keys = 0;          // n
-  int64_t width = 0;         // W
-  int64_t key_stride = 0;    // floats from one key (or value) to the next
-  int64_t query_stride = 0;  // floats from one query (or output) to the next
-  int64_t score_stride = 0;  // floats from one query's scores to the next
+// Some queries against a chunk of the keys and values of one head.
+//   scores = q · key; of the keys that a query sees: largest = max, total = Σ e^(score - largest),
+//   y = Σ e^(score - largest) · value.
+// Keys lie transposed, in runs of kKeyRun: component i of key t of a run at i · key_stride_bytes +
+// t · (size of an element). A run may be read to its end, whatever is there.
+struct AttentionChunk {
+  DType dtype = DType::kF32;  // of keys and values: kF32 or kBF16
+  int64_t queries = 0;
+  int64_t keys = 0;                  // the largest of `visible`
+  int64_t width = 0;                 // W
+  const float* q = nullptr;          // [queries, W], scaled
+  const int64_t* visible = nullptr;  // [queries]: how many of the chunk's keys each one sees
+  const std::byte* const* key_runs = nullptr;
+  const std::byte* const* value_runs = nullptr;  // rows of W
+  int64_t key_stride_bytes = 0;
+  int64_t value_stride_bytes = 0;
+  float* scores = nullptr;   // scratch [queries, attention_score_stride(keys)]
+  float* largest = nullptr;  // [queries]
+  float* total = nullptr;    // [queries]
+  float* y = nullptr;        // [queries, W]
 };
+inline constexpr int64_t kKeyRun = 16;
+constexpr int64_t attention_score_stride(int64_t keys) {
+  return (keys + kKeyRun - 1) / kKeyRun * kKeyRun;
+}
 
 struct Kernels {
   const char* name;
@@ -64,12 +80,7 @@ struct Kernels {
   void (*gelu_erf)(const float* x, int64_t count, float* y);
   void (*silu_mul)(const float* gate, const float* up, int64_t count, float* y);
   void (*softmax_row)(const float* x, int64_t count, float* y);
-  // scores [G, n] = scale · q [G, W] · keyᵀ [W, n]
-  void (*scores)(const AttentionTile& tile, const float* q, const float* keys, float scale,
-                 float* scores);
-  // y [G, W] += weights [G, n] · values [n, W]
-  void (*weighted_sum)(const AttentionTile& tile, const float* weights, const float* values,
-                       float* y);
+  void (*attend_chunk)(const AttentionChunk& chunk);
 };
 
 // Null where this build has no such level (another kind of processor).

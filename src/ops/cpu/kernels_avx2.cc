@@ -28,6 +28,8 @@ inline Vec load_f16(const std::byte* p) {
 
 #include "ops/cpu/kernels_body.h"
 
+#include "ops/cpu/attention_body.h"
+
 // acc[lane] += Σ of the lane's four unsigned bytes times the four signed bytes of x.
 // Even and odd bytes as 16-bit numbers: _mm256_maddubs_epi16 would saturate.
 inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {

@@ -30,6 +30,8 @@ inline Vec load_f16(const std::byte* p) {
 
 #include "ops/cpu/kernels_body.h"
 
+#include "ops/cpu/attention_body.h"
+
 // acc[lane] += Σ of the lane's four unsigned bytes times the four signed bytes of x.
 inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {
   return (VecI)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)weights, _mm512_set1_epi32(x));

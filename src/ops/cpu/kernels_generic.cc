@@ -38,6 +38,8 @@ inline Vec load_f16(const std::byte* p) {
 
 #include "ops/cpu/kernels_body.h"
 
+#include "ops/cpu/attention_body.h"
+
 // acc[lane] += Σ of the lane's four unsigned bytes times the four signed bytes of x.
 inline VecI dot4(VecI acc, const VecI& weights, int32_t x) {
   for (int byte = 0; byte < 4; ++byte)

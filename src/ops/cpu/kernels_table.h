@@ -11,5 +11,4 @@ constexpr Kernels kKernels{.name = kLevelName,
                            .gelu_erf = gelu_erf,
                            .silu_mul = silu_mul,
                            .softmax_row = softmax_row,
-                           .scores = scores,
-                           .weighted_sum = weighted_sum};
+                           .attend_chunk = attend_chunk};

@@ -10,14 +10,14 @@
 namespace stapes {
 namespace {
 
-// y = Σ softmax(q · key(t) / sqrt(W)) value(t) over t in [0, keys).
+// y = Σ softmax(q · key(t) / sqrt(W)) value(t) over t in [0, keys); key(t, i) is component i.
 void attend(const float* q, int64_t width, int64_t keys,
-            const std::function<const float*(int64_t)>& key,
-            const std::function<const float*(int64_t)>& value, float* y) {
+            const std::function<float(int64_t, int64_t)>& key,
+            const std::function<float(int64_t, int64_t)>& value, float* y) {
   std::vector<double> weights(static_cast<size_t>(keys));
   for (int64_t t = 0; t < keys; ++t) {
     double sum = 0;
-    for (int64_t i = 0; i < width; ++i) sum += double{q[i]} * double{key(t)[i]};
+    for (int64_t i = 0; i < width; ++i) sum += double{q[i]} * double{key(t, i)};
     weights[static_cast<size_t>(t)] = sum / std::sqrt(static_cast<double>(width));
   }
   const double largest = *std::ranges::max_element(weights);
@@ -25,7 +25,7 @@ void attend(const float* q, int64_t width, int64_t keys,
   for (double& weight : weights) total += weight = std::exp(weight - largest);
   for (int64_t i = 0; i < width; ++i) {
     double sum = 0;
-    for (int64_t t = 0; t < keys; ++t) sum += weights[static_cast<size_t>(t)] * double{value(t)[i]};
+    for (int64_t t = 0; t < keys; ++t) sum += weights[static_cast<size_t>(t)] * double{value(t, i)};
     y[i] = static_cast<float>(sum / total);
   }
 }
@@ -40,24 +40,24 @@ void reference_attention(const op::AttentionBidirectional& args) {
       const int64_t column = head * width;
       attend(
           args.q.data() + s * row_width + column, width, args.valid_keys,
-          [&](int64_t t) { return args.k.data() + t * row_width + column; },
-          [&](int64_t t) { return args.v.data() + t * row_width + column; },
+          [&](int64_t t, int64_t i) {
+            return args.k[static_cast<size_t>(t * row_width + column + i)];
+          },
+          [&](int64_t t, int64_t i) {
+            return args.v[static_cast<size_t>(t * row_width + column + i)];
+          },
           args.y.data() + s * row_width + column);
     }
   }
 }
 
 void reference_kv_write(const op::KvWrite& args) {
+  const int64_t row_width = args.kv_heads * args.head_width;
   for (const RaggedSequence& sequence : args.sequences) {
     for (int64_t r = 0; r < sequence.rows; ++r) {
-      for (int64_t head = 0; head < args.kv_heads; ++head) {
-        const int64_t from = ((sequence.first_row + r) * args.kv_heads + head) * args.head_width;
-        const KvSlot slot{.head = head, .head_width = args.head_width};
-        const int64_t token = sequence.start_position + r;
-        const auto bytes = static_cast<size_t>(args.head_width) * sizeof(float);
-        std::memcpy(slot.key(sequence.kv, token), args.k.data() + from, bytes);
-        std::memcpy(slot.value(sequence.kv, token), args.v.data() + from, bytes);
-      }
+      const int64_t from = (sequence.first_row + r) * row_width;
+      write_kv_row(sequence.kv, args.kv_heads, args.head_width, sequence.start_position + r,
+                   args.k.data() + from, args.v.data() + from);
     }
   }
 }
@@ -68,11 +68,16 @@ void reference_attention(const op::AttentionPaged& args) {
     for (int64_t r = 0; r < sequence.rows; ++r) {
       for (int64_t head = 0; head < args.heads; ++head) {
         const int64_t at = ((sequence.first_row + r) * args.heads + head) * args.head_width;
-        const KvSlot slot{.head = head / group, .head_width = args.head_width};
+        const KvSlot slot{.kv = &sequence.kv, .head = head / group, .head_width = args.head_width};
         attend(
             args.q.data() + at, args.head_width, sequence.start_position + r + 1,
-            [&](int64_t t) { return slot.key(sequence.kv, t); },
-            [&](int64_t t) { return slot.value(sequence.kv, t); }, args.y.data() + at);
+            [&](int64_t t, int64_t i) {
+              return load_as(sequence.kv.dtype, slot.key(t) + i * slot.key_stride_bytes());
+            },
+            [&](int64_t t, int64_t i) {
+              return load_as(sequence.kv.dtype, slot.value(t) + i * slot.element_bytes());
+            },
+            args.y.data() + at);
       }
     }
   }
