@@ -96,9 +96,10 @@ void Decoder::layer(int64_t index, std::span<const DecoderStep> steps, Scratch& 
   for (size_t i = 0; i < steps.size(); ++i) s.sequences[i].kv = steps[i].kv.layer(index);
 
   norm(w.input_layernorm, s.x, s.normed);
-  linear(w.q_proj, s.normed, s.q);
-  linear(w.k_proj, s.normed, s.k);
-  linear(w.v_proj, s.normed, s.v);
+  const op::LinearOutput qkv[] = {{w.q_proj.weight, w.q_proj.bias, s.q},
+                                  {w.k_proj.weight, w.k_proj.bias, s.k},
+                                  {w.v_proj.weight, w.v_proj.bias, s.v}};
+  ops_->linear_group({.x = s.normed, .outputs = qkv});
   ops_->rope({.x = s.q, .cosine = s.cosine, .sine = s.sine, .head_width = head_width});
   ops_->rope({.x = s.k, .cosine = s.cosine, .sine = s.sine, .head_width = head_width});
   ops_->kv_write({.k = s.k,
@@ -116,8 +117,9 @@ void Decoder::layer(int64_t index, std::span<const DecoderStep> steps, Scratch& 
   ops_->add({.a = s.x, .b = s.normed, .y = s.x});
 
   norm(w.post_attention_layernorm, s.x, s.normed);
-  linear(w.gate_proj, s.normed, s.gate);
-  linear(w.up_proj, s.normed, s.up);
+  const op::LinearOutput gate_up[] = {{w.gate_proj.weight, {}, s.gate},
+                                      {w.up_proj.weight, {}, s.up}};
+  ops_->linear_group({.x = s.normed, .outputs = gate_up});
   ops_->silu_mul({.gate = s.gate, .up = s.up, .y = s.gate});
   linear(w.down_proj, s.gate, s.normed);
   ops_->add({.a = s.x, .b = s.normed, .y = s.x});

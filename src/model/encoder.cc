@@ -91,9 +91,10 @@ void Encoder::block(const EncoderBlockWeights& w, int64_t valid_keys, Scratch& s
     ops_->linear({.x = x, .weight = affine.weight, .bias = affine.bias, .y = y});
   };
   ops_->layer_norm({.x = s.x, .weight = w.attn_ln.weight, .bias = w.attn_ln.bias, .y = s.normed});
-  linear(w.query, s.normed, s.q);
-  linear(w.key, s.normed, s.k);
-  linear(w.value, s.normed, s.v);
+  const op::LinearOutput qkv[] = {{w.query.weight, w.query.bias, s.q},
+                                  {w.key.weight, w.key.bias, s.k},
+                                  {w.value.weight, w.value.bias, s.v}};
+  ops_->linear_group({.x = s.normed, .outputs = qkv});
   ops_->attention_bidirectional({.q = s.q,
                                  .k = s.k,
                                  .v = s.v,

@@ -12,13 +12,13 @@
 namespace stapes {
 
 // One page holds page_tokens consecutive tokens of one sequence for all layers:
-//   [layers, 2 (keys, values), K, page_tokens, W]
+//   [layers, 2]: keys [K, W, page_tokens], then values [K, page_tokens, W]
 // so that what one head reads of a page is one contiguous block.
 struct KvLayout {
   int64_t layers = 0;
   int64_t kv_heads = 0;    // K
   int64_t head_width = 0;  // W
-  int64_t page_tokens = 16;
+  int64_t page_tokens = 16;  // a multiple of 16
   DType dtype = DType::kF32;
 
   static KvLayout of(const DecoderConfig& config, int64_t page_tokens = 16);
