@@ -7,8 +7,10 @@
 namespace stapes {
 
 Model Model::open(const std::filesystem::path& folder, const Ops& ops) {
-  ModelConfig config = load_config(folder);
-  ModelTensors tensors = ModelTensors::open(folder);
+  return of(load_config(folder), ModelTensors::open(folder), ops);
+}
+
+Model Model::of(ModelConfig config, ModelTensors tensors, const Ops& ops) {
   ModelWeights weights = load_weights(tensors, config, ops);
   return {std::move(config), std::move(tensors), ops, std::move(weights)};
 }

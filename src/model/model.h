@@ -20,8 +20,11 @@ class Model {
   // A folder in the Hugging Face layout. `ops` must outlive the model. Throws kNotFound,
   // kInvalidModel, kUnsupported (a dtype that ops cannot compute with).
   static Model open(const std::filesystem::path& folder, const Ops& ops);
+  // Tensors from elsewhere, such as a model made in memory. Throws as open().
+  static Model of(ModelConfig config, ModelTensors tensors, const Ops& ops);
 
   const ModelConfig& config() const { return config_; }
+  const ModelTensors& tensors() const { return tensors_; }
   const Encoder& encoder() const { return encoder_; }
   const Adaptor& adaptor() const { return adaptor_; }
   const Decoder& decoder() const { return decoder_; }
