@@ -16,10 +16,10 @@
 namespace stapes {
 
 struct BenchOptions {
-  std::filesystem::path model;  // a real one; if empty:
-  std::string shape;            // of bench_shapes(), made in memory
-  StorageTypes types;           // of the one made in memory
-  BenchPlan plan;
+  std::filesystem::path model = {};  // a real one; if empty:
+  std::string shape = {};            // of bench_shapes(), made in memory
+  StorageTypes types = {};           // of the one made in memory
+  BenchPlan plan = {};
   int threads = 0;  // 0: all cores
 };
 

@@ -15,11 +15,11 @@ namespace stapes {
 
 // What is measured. An empty list, or a number of 0, leaves that kind out.
 struct BenchPlan {
-  std::vector<int64_t> prefill_tokens;
+  std::vector<int64_t> prefill_tokens = {};
   int64_t decode_tokens = 0;
-  std::vector<int64_t> contexts;  // tokens that a sequence has before it goes on
+  std::vector<int64_t> contexts = {};  // tokens that a sequence has before it goes on
   // Sequences that go on together. 1 is measured at every context, more at the shortest only.
-  std::vector<int64_t> batches;
+  std::vector<int64_t> batches = {};
   double audio_seconds = 0;
   int repeat = 3;  // measured repetitions, after a warm-up
 };

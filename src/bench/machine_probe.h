@@ -11,8 +11,8 @@ struct MachineSpeed {
   double bandwidth_gb_s = 0;  // reading memory in order; 1 GB is 1e9 bytes
   double int8_gop_s = 0;      // 8-bit products and their sums; a product and an addition are two
   double f32_gflop_s = 0;
-  std::string int8_instructions;
-  std::string f32_instructions;
+  std::string int8_instructions = {};
+  std::string f32_instructions = {};
 };
 
 // Takes about a second, and for that time a buffer several times the size of the last-level cache
