@@ -11,8 +11,10 @@ Model Model::open(const std::filesystem::path& model, const Ops& ops) {
 }
 
 Model Model::open(const ModelSource& source, const Ops& ops) {
-  ModelConfig config = source.config();
-  ModelTensors tensors = source.tensors();
+  return of(source.config(), source.tensors(), ops);
+}
+
+Model Model::of(ModelConfig config, ModelTensors tensors, const Ops& ops) {
   ModelWeights weights = load_weights(tensors, config, ops);
   return {std::move(config), std::move(tensors), ops, std::move(weights)};
 }

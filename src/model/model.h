@@ -22,8 +22,11 @@ class Model {
   // kNotFound, kInvalidModel, kUnsupported (a dtype that ops cannot compute with).
   static Model open(const ModelSource& source, const Ops& ops);
   static Model open(const std::filesystem::path& model, const Ops& ops);
+  // Tensors from elsewhere, such as a model made in memory. Throws as open().
+  static Model of(ModelConfig config, ModelTensors tensors, const Ops& ops);
 
   const ModelConfig& config() const { return config_; }
+  const ModelTensors& tensors() const { return tensors_; }
   const Encoder& encoder() const { return encoder_; }
   const Adaptor& adaptor() const { return adaptor_; }
   const Decoder& decoder() const { return decoder_; }

@@ -72,14 +72,17 @@ constexpr std::array kKnownShapes = {KnownShape{"tiny", tiny},
 
 }  // namespace
 
-ModelConfig config_like(const std::string& name) {
+std::vector<std::string> known_shapes() {
   std::vector<std::string> names;
-  for (const KnownShape& shape : kKnownShapes) {
+  for (const KnownShape& shape : kKnownShapes) names.emplace_back(shape.name);
+  return names;
+}
+
+ModelConfig config_like(const std::string& name) {
+  for (const KnownShape& shape : kKnownShapes)
     if (name == shape.name) return shape.make();
-    names.emplace_back(shape.name);
-  }
-  fail(ErrorCode::kUsage, "expected a known model shape ({}), got \"{}\"", fmt::join(names, ", "),
-       name);
+  fail(ErrorCode::kUsage, "expected a known model shape ({}), got \"{}\"",
+       fmt::join(known_shapes(), ", "), name);
 }
 
 std::string to_json(const ModelConfig& config) {

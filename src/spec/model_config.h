@@ -59,8 +59,9 @@ ModelConfig parse_config(const std::string& json, const std::string& where);
 // The nested form, as Step-Audio-R1.1's config.json.
 std::string to_json(const ModelConfig& config);
 
-// Known shapes: "tiny", "step-audio-2-mini", "step-audio-r1". Throws kUsage with the list
-// otherwise.
+// "tiny", "step-audio-2-mini", "step-audio-r1".
+std::vector<std::string> known_shapes();
+// Throws kUsage with the list for any other name.
 ModelConfig config_like(const std::string& name);
 
 }  // namespace stapes

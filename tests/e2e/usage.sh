@@ -2,7 +2,7 @@
 # The command line itself: help, version, and what is wrong with a call.
 source "$(dirname "$0")/lib.sh"
 
-commands=(ask chat mel tokenize inspect quantize trace eval-world world)
+commands=(ask chat mel tokenize inspect quantize trace eval-world world bench)
 
 succeeds "$STAPES" --help
 has out "${commands[@]}"

@@ -1,0 +1,20 @@
+// How much memory there is, and how much this process has taken (Linux: proc(5), cgroup v2).
+#pragma once
+
+#include <cstdint>
+
+namespace stapes {
+
+struct MemoryUse {
+  int64_t rss_bytes = 0;       // now
+  int64_t peak_rss_bytes = 0;  // since the process began, or since reset_peak_memory()
+};
+MemoryUse memory_use();
+
+// The peak begins anew at what is in use now. Where the system refuses, the old peak stays.
+void reset_peak_memory();
+
+// What can be taken before the machine swaps or the process's group of processes reaches its limit.
+int64_t available_memory_bytes();
+
+}  // namespace stapes

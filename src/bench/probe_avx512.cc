@@ -1,0 +1,85 @@
+// Vectors of 64 bytes: x86-64-v4; the products of bytes need AVX-512 VNNI.
+#include "bench/probe_kernels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+// From here on: the headers above are compiled for any processor.
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
+
+namespace stapes {
+namespace {
+
+constexpr int kChains = 16;  // more than latency times throughput; 32 registers hold them
+
+uint64_t read(const std::byte* data, size_t size_bytes) {
+  constexpr int kVectors = 8;
+  __m512i sums[kVectors] = {};
+  for (size_t i = 0; i < size_bytes; i += kVectors * sizeof(__m512i)) {
+    const std::byte* run = data + i;
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) {
+      const std::byte* vector = run + static_cast<size_t>(j) * sizeof(__m512i);
+      _mm_prefetch(reinterpret_cast<const char*>(vector + kReadRunBytes), _MM_HINT_T0);
+      sums[j] = _mm512_xor_si512(sums[j], _mm512_load_si512(vector));
+    }
+  }
+  for (int j = 1; j < kVectors; ++j) sums[0] = _mm512_xor_si512(sums[0], sums[j]);
+  return static_cast<uint64_t>(sums[0][0]);
+}
+
+// The compiler may not know that all chains are the same: it would compute one.
+template <typename Vector>
+void keep_apart(Vector (&sums)[kChains], Vector& a, Vector& b) {
+  asm volatile("" : "+v"(a), "+v"(b));
+#pragma GCC unroll 16
+  for (Vector& sum : sums) asm volatile("" : "+v"(sum));
+}
+
+int64_t f32_fma(int64_t iterations) {
+  __m512 sums[kChains] = {};
+  __m512 a = _mm512_set1_ps(0.5F);
+  __m512 b = _mm512_set1_ps(0.25F);
+  keep_apart(sums, a, b);
+  for (int64_t i = 0; i < iterations; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < kChains; ++j) sums[j] = _mm512_fmadd_ps(a, b, sums[j]);
+  }
+  for (int j = 1; j < kChains; ++j) sums[0] = _mm512_add_ps(sums[0], sums[j]);
+  return static_cast<int64_t>(sums[0][0]);
+}
+
+int64_t int8_dot(int64_t iterations) {
+  __m512i sums[kChains] = {};
+  __m512i a = _mm512_set1_epi8(3);
+  __m512i b = _mm512_set1_epi8(-2);
+  keep_apart(sums, a, b);
+  for (int64_t i = 0; i < iterations; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < kChains; ++j) sums[j] = _mm512_dpbusd_epi32(sums[j], a, b);
+  }
+  for (int j = 1; j < kChains; ++j) sums[0] = _mm512_add_epi32(sums[0], sums[j]);
+  return sums[0][0];
+}
+
+}  // namespace
+
+ProbeKernels avx512_probe() {
+  return {.read = read,
+          .f32_fma = {"AVX-512 vfmadd", f32_fma, kChains * 16 * 2},
+          .int8_dot = {"AVX-512 vpdpbusd", int8_dot, kChains * 64 * 2}};
+}
+
+}  // namespace stapes
+
+#else
+
+namespace stapes {
+
+ProbeKernels avx512_probe() {
+  return {};
+}
+
+}  // namespace stapes
+
+#endif

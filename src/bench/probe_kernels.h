@@ -1,0 +1,36 @@
+// Loops that do nothing but what one unit of the processor does fastest. Each level of vectors has
+// a file of its own (as the kernels of ops/cpu/), compiled for that level and called only where the
+// processor has it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace stapes {
+
+// Bytes are read in runs of this length.
+inline constexpr size_t kReadRunBytes = 4096;
+
+// Reads size_bytes (whole runs, aligned to 64 bytes) once, in order. The result only keeps the
+// reads alive.
+using ReadKernel = uint64_t (*)(const std::byte* data, size_t size_bytes);
+
+// Multiplies and adds in registers, in chains that don't wait for each other.
+struct ArithmeticKernel {
+  const char* instructions;
+  // The result only keeps the arithmetic alive.
+  int64_t (*run)(int64_t iterations);
+  int64_t operations_per_iteration;  // a multiplication and an addition are two
+};
+
+// Null where this build has no such level.
+struct ProbeKernels {
+  ReadKernel read = nullptr;
+  ArithmeticKernel f32_fma = {};
+  ArithmeticKernel int8_dot = {};
+};
+ProbeKernels generic_probe();
+ProbeKernels avx2_probe();
+ProbeKernels avx512_probe();  // int8_dot needs AVX-512 VNNI
+
+}  // namespace stapes

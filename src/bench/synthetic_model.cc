@@ -1,0 +1,167 @@
+#include "bench/synthetic_model.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "base/fail.h"
+#include "bench/huge_memory.h"
+#include "bench/random_fill.h"
+#include "tensor/quantized.h"
+
+namespace stapes {
+namespace {
+
+constexpr size_t kAlignmentBytes = 64;
+
+ModelConfig with_tiny_audio(const DecoderConfig& decoder) {
+  ModelConfig config = config_like("tiny");
+  config.decoder = decoder;
+  return config;
+}
+
+ModelConfig qwen2_5_1_5b() {
+  return with_tiny_audio({.width = 1536,
+                          .feed_forward = 8960,
+                          .heads = 12,
+                          .kv_heads = 2,
+                          .layers = 28,
+                          .max_positions = 32768,
+                          .vocabulary = 151936,
+                          .rms_norm_eps = 1e-6,
+                          .rope_theta = 1e6});
+}
+
+ModelConfig qwen2_5_0_5b() {
+  return with_tiny_audio({.width = 896,
+                          .feed_forward = 4864,
+                          .heads = 14,
+                          .kv_heads = 2,
+                          .layers = 24,
+                          .max_positions = 32768,
+                          .vocabulary = 151936,
+                          .rms_norm_eps = 1e-6,
+                          .rope_theta = 1e6});
+}
+
+struct StorageName {
+  const char* name;
+  DType dtype;
+};
+constexpr std::array kStorageNames = {
+    StorageName{"f32", DType::kF32},   StorageName{"f16", DType::kF16},
+    StorageName{"bf16", DType::kBF16}, StorageName{"q8_0", DType::kQ8_0},
+    StorageName{"q4_0", DType::kQ4_0}, StorageName{"q4_k", DType::kQ4_K},
+    StorageName{"q6_k", DType::kQ6_K}};
+
+DType wanted_type(const TensorSpec& tensor, const StorageTypes& types) {
+  if (tensor.lowest_precision == Precision::kFloat32) return DType::kF32;
+  if (!is_quantized(types.decoder)) return types.decoder;
+  if (tensor.shape.size() != 2) return DType::kBF16;
+  switch (tensor.lowest_precision) {
+    case Precision::kAny:
+      return types.decoder;
+    case Precision::kBits6:
+      return types.head;
+    case Precision::kBits8:
+      return DType::kQ8_0;
+    default:
+      return DType::kBF16;
+  }
+}
+
+DType finer(DType dtype) {
+  switch (dtype) {
+    case DType::kQ4_K:
+      return DType::kQ4_0;
+    case DType::kQ4_0:
+    case DType::kQ6_K:
+      return DType::kQ8_0;
+    default:
+      return DType::kBF16;
+  }
+}
+
+size_t stored_bytes(const TensorSpec& tensor, DType dtype) {
+  return TensorView{.dtype = dtype, .shape = tensor.shape}.size_bytes();
+}
+
+size_t aligned(size_t size_bytes) {
+  return (size_bytes + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
+}
+
+void fill(const TensorSpec& tensor, DType dtype, uint64_t stream, ThreadPool& pool,
+          std::span<std::byte> out) {
+  constexpr double kBiasDeviation = 0.02;
+  if (tensor.shape.size() == 1 && tensor.name.ends_with(".weight")) {  // a norm's
+    std::ranges::fill(std::span(reinterpret_cast<float*>(out.data()), out.size() / sizeof(float)),
+                      1.0F);
+    return;
+  }
+  const auto inputs = static_cast<double>(element_count(tensor.shape) / tensor.shape.front());
+  const double deviation = tensor.shape.size() == 1 ? kBiasDeviation : 0.5 / std::sqrt(inputs);
+  fill_random(dtype, deviation, stream, pool, out);
+}
+
+}  // namespace
+
+std::vector<std::string> bench_shapes() {
+  std::vector<std::string> names = known_shapes();
+  names.insert(names.end(), {"qwen2.5-0.5b", "qwen2.5-1.5b"});
+  return names;
+}
+
+ModelConfig bench_config(const std::string& shape) {
+  if (shape == "qwen2.5-0.5b") return qwen2_5_0_5b();
+  if (shape == "qwen2.5-1.5b") return qwen2_5_1_5b();
+  const std::vector<std::string> names = bench_shapes();
+  if (std::ranges::find(names, shape) == names.end()) {
+    fail(ErrorCode::kUsage, "expected a known model shape ({}), got \"{}\"", fmt::join(names, ", "),
+         shape);
+  }
+  return config_like(shape);
+}
+
+DType parse_storage_type(const std::string& name) {
+  std::vector<const char*> names;
+  for (const StorageName& known : kStorageNames) {
+    if (name == known.name) return known.dtype;
+    names.push_back(known.name);
+  }
+  fail(ErrorCode::kUsage, "expected a storage type ({}), got \"{}\"", fmt::join(names, ", "), name);
+}
+
+DType storage_of(const TensorSpec& tensor, const StorageTypes& types) {
+  DType dtype = wanted_type(tensor, types);
+  while (is_quantized(dtype) && !fits_blocks(dtype, tensor.shape)) dtype = finer(dtype);
+  return dtype;
+}
+
+int64_t synthetic_model_bytes(const ModelConfig& config, const StorageTypes& types) {
+  size_t bytes = 0;
+  for (const TensorSpec& tensor : tensor_table(config))
+    bytes += aligned(stored_bytes(tensor, storage_of(tensor, types)));
+  return static_cast<int64_t>(bytes);
+}
+
+ModelTensors make_synthetic_tensors(const ModelConfig& config, const StorageTypes& types,
+                                    ThreadPool& pool) {
+  const auto size_bytes = static_cast<size_t>(synthetic_model_bytes(config, types));
+  const auto memory = std::make_shared<HugeMemory>(size_bytes);
+  std::map<std::string, TensorView> views;
+  size_t at = 0;
+  for (const TensorSpec& tensor : tensor_table(config)) {
+    const DType dtype = storage_of(tensor, types);
+    const size_t bytes = stored_bytes(tensor, dtype);
+    const std::span<std::byte> out = memory->bytes().subspan(at, bytes);
+    fill(tensor, dtype, views.size(), pool, out);
+    views[tensor.name] = {.dtype = dtype, .shape = tensor.shape, .data = out.data()};
+    at += aligned(bytes);
+  }
+  return ModelTensors::of(std::move(views), "(made in memory)", memory);
+}
+
+}  // namespace stapes
