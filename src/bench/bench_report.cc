@@ -1,4 +1,5 @@
 #include "bench/bench_report.h"
+#include "base/available_memory.h"
 
 #include <chrono>
 #include <memory>

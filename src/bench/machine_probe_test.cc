@@ -1,4 +1,5 @@
 #include "bench/machine_probe.h"
+#include "base/available_memory.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// How much memory there is, and how much this process has taken (Linux: proc(5), cgroup v2).
+// How much memory this process has taken (Linux: proc(5)).
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,5 @@ MemoryUse memory_use();
 
 // The peak begins anew at what is in use now. Where the system refuses, the old peak stays.
 void reset_peak_memory();
-
-// What can be taken before the machine swaps or the process's group of processes reaches its limit.
-int64_t available_memory_bytes();
 
 }  // namespace stapes

@@ -1,4 +1,5 @@
 #include "engine/loaded_model.h"
+#include "base/available_memory.h"
 
 #include <algorithm>
 #include <limits>

@@ -3,8 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <fstream>
-#include <string>
 
 #include "base/check.h"
 #include "base/fail.h"
@@ -13,45 +11,11 @@ namespace stapes {
 namespace {
 
 constexpr int64_t kDefaultKvTokens = 65536;
-constexpr int64_t kUnknown = std::numeric_limits<int64_t>::max();
-
-int64_t meminfo_available_bytes() {
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string name, unit; meminfo >> name;) {
-    int64_t kibibytes = 0;
-    if (name == "MemAvailable:" && meminfo >> kibibytes) return kibibytes * 1024;
-    std::getline(meminfo, unit);
-  }
-  return kUnknown;
-}
-
-// "max" where there is no limit, so that no number can be read.
-int64_t read_bytes(const std::string& file) {
-  int64_t bytes = 0;
-  return std::ifstream(file) >> bytes ? bytes : kUnknown;
-}
-
-int64_t control_group_available_bytes() {
-  std::ifstream groups("/proc/self/cgroup");
-  std::string line;
-  while (std::getline(groups, line) && !line.starts_with("0::")) {
-  }
-  if (!line.starts_with("0::")) return kUnknown;
-  const std::string folder = "/sys/fs/cgroup" + line.substr(3);
-  const int64_t limit = read_bytes(folder + "/memory.max");
-  const int64_t used = read_bytes(folder + "/memory.current");
-  return limit == kUnknown || used == kUnknown ? kUnknown : std::max(limit - used, int64_t{0});
-}
-
 double gigabytes(int64_t bytes) {
   return static_cast<double>(bytes) / 1e9;
 }
 
 }  // namespace
-
-int64_t available_memory_bytes() {
-  return std::min(meminfo_available_bytes(), control_group_available_bytes());
-}
 
 int64_t kv_token_limit(const MemoryBudget& budget) {
   STAPES_CHECK(budget.token_bytes > 0 && budget.context_tokens > 0);

@@ -7,11 +7,6 @@
 
 namespace stapes {
 
-// What the system could give this process without swapping: MemAvailable of /proc/meminfo, or what
-// the process's memory control group (cgroup v2) leaves of it. The largest number there is where
-// neither can be read.
-int64_t available_memory_bytes();
-
 struct MemoryBudget {
   int64_t asked_tokens = 0;    // EngineOptions::max_kv_tokens
   int64_t context_tokens = 0;  // of one sequence

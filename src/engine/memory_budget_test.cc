@@ -1,4 +1,5 @@
 #include "engine/memory_budget.h"
+#include "base/available_memory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
