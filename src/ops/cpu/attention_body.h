@@ -4,53 +4,76 @@
 // Every score is one sum over the width in order, every output one sum over the keys in order: a
 // query has the same bits alone and beside others.
 
-constexpr int64_t kRunVectors = kKeyRun / kLanes;
 constexpr int kQueryTile = 6;   // queries and ...
 constexpr int kVectorTile = 4;  // ... vectors of keys (or of the width) whose sums are in registers
+// Keys that all queries use before the next ones are read: they stay in the first-level cache.
+constexpr int64_t kBlockKeys = kVectorTile * kLanes;
+constexpr int64_t kMostWidened =
+    128;  // widest head whose block of bf16 is widened for many queries
 
-// scores[query, key] = q[query] · key, for kQueries queries and kVectors vectors of keys.
-template <typename Type, int kQueries, int kVectors>
-void score_tile(const AttentionChunk& c, int64_t query, int64_t vector) {
-  const std::byte* keys[kVectors];
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) {
-    const int64_t at = vector + v;
-    keys[v] = c.key_runs[at / kRunVectors] + at % kRunVectors * kLanes * Type::kBytes;
+// A block's keys by vectors; a vector beyond the last key stands for the last one again.
+struct KeyBlock {
+  const std::byte* vectors[kVectorTile];
+  int64_t stride_bytes;  // from one component to the next
+};
+
+template <typename Type>
+KeyBlock key_block(const AttentionChunk& c, int64_t first_key) {
+  KeyBlock block;
+  block.stride_bytes = c.key_stride_bytes;
+  const int64_t last = (c.keys - 1) / kLanes;
+  for (int v = 0; v < kVectorTile; ++v) {
+    const int64_t vector = first_key / kLanes + v < last ? first_key / kLanes + v : last;
+    block.vectors[v] =
+        c.key_runs[vector * kLanes / kKeyRun] + vector * kLanes % kKeyRun * Type::kBytes;
   }
+  return block;
+}
+
+// The same in f32, in `widened` [W, kBlockKeys].
+template <typename Type>
+KeyBlock widen_keys(const AttentionChunk& c, const KeyBlock& narrow, float* widened) {
+  for (int64_t i = 0; i < c.width; ++i) {
+    for (int v = 0; v < kVectorTile; ++v)
+      store(Type::load(narrow.vectors[v] + i * narrow.stride_bytes),
+            widened + i * kBlockKeys + v * kLanes);
+  }
+  KeyBlock block;
+  block.stride_bytes = kBlockKeys * F32::kBytes;
+  for (int v = 0; v < kVectorTile; ++v)
+    block.vectors[v] = reinterpret_cast<const std::byte*>(widened + v * kLanes);
+  return block;
+}
+
+// scores[query, key] = q[query] · key for kQueries queries and the keys of a block.
+template <typename Type, int kQueries>
+void score_tile(const AttentionChunk& c, const KeyBlock& block, int64_t query, int64_t first_key) {
   const float* q = c.q + query * c.width;
-  Vec sums[kQueries][kVectors];
+  Vec sums[kQueries][kVectorTile];
 #pragma GCC unroll 8
   for (int g = 0; g < kQueries; ++g) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[g][v] = splat(0.0F);
+    for (int v = 0; v < kVectorTile; ++v) sums[g][v] = splat(0.0F);
   }
   for (int64_t i = 0; i < c.width; ++i) {
-    Vec key[kVectors];
+    Vec key[kVectorTile];
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) key[v] = Type::load(keys[v] + i * c.key_stride_bytes);
+    for (int v = 0; v < kVectorTile; ++v)
+      key[v] = Type::load(block.vectors[v] + i * block.stride_bytes);
 #pragma GCC unroll 8
     for (int g = 0; g < kQueries; ++g) {
       const Vec component = splat(q[g * c.width + i]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[g][v] = fma(component, key[v], sums[g][v]);
+      for (int v = 0; v < kVectorTile; ++v) sums[g][v] = fma(component, key[v], sums[g][v]);
     }
   }
   const int64_t stride = attention_score_stride(c.keys);
 #pragma GCC unroll 8
   for (int g = 0; g < kQueries; ++g) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v)
-      store(sums[g][v], c.scores + (query + g) * stride + (vector + v) * kLanes);
+    for (int v = 0; v < kVectorTile; ++v)
+      store(sums[g][v], c.scores + (query + g) * stride + first_key + v * kLanes);
   }
-}
-
-template <typename Type, int kQueries>
-void score_queries(const AttentionChunk& c, int64_t query) {
-  const int64_t vectors = (c.keys + kLanes - 1) / kLanes;
-  int64_t vector = 0;
-  for (; vector + kVectorTile <= vectors; vector += kVectorTile)
-    score_tile<Type, kQueries, kVectorTile>(c, query, vector);
-  for (; vector < vectors; ++vector) score_tile<Type, kQueries, 1>(c, query, vector);
 }
 
 // scores = e^(score - largest) of the keys that the query sees, 0 of the others.
@@ -79,22 +102,31 @@ void exponentials(const AttentionChunk& c, int64_t query) {
   c.total[query] = sum(total);
 }
 
-// y[query] = Σ score[query, key] · value[key], for kQueries queries and kVectors vectors of the
-// width from column `column` on.
+// A block's values: rows of W, `stride_bytes` apart within a run of kKeyRun.
+struct ValueBlock {
+  const std::byte* const* runs;
+  int64_t stride_bytes;
+  int64_t first_key, keys;
+};
+
+// y[query] += Σ score[query, key] · value[key] over a block's keys, for kQueries queries and
+// kVectors vectors of the width from column `column` on.
 template <typename Type, int kQueries, int kVectors>
-void value_tile(const AttentionChunk& c, int64_t query, int64_t column) {
+void value_tile(const AttentionChunk& c, const ValueBlock& block, int64_t query, int64_t column) {
   const int64_t stride = attention_score_stride(c.keys);
-  const float* scores = c.scores + query * stride;
+  const float* scores = c.scores + query * stride + block.first_key;
+  float* y = c.y + query * c.width + column;
   Vec sums[kQueries][kVectors];
 #pragma GCC unroll 8
   for (int g = 0; g < kQueries; ++g) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[g][v] = splat(0.0F);
+    for (int v = 0; v < kVectors; ++v)
+      sums[g][v] = block.first_key == 0 ? splat(0.0F) : load(y + g * c.width + v * kLanes);
   }
-  for (int64_t run = 0; run < c.keys; run += kKeyRun) {
-    const std::byte* value = c.value_runs[run / kKeyRun] + column * Type::kBytes;
-    const int64_t end = run + kKeyRun < c.keys ? run + kKeyRun : c.keys;
-    for (int64_t key = run; key < end; ++key, value += c.value_stride_bytes) {
+  for (int64_t run = 0; run < block.keys; run += kKeyRun) {
+    const std::byte* value = block.runs[run / kKeyRun] + column * Type::kBytes;
+    const int64_t end = run + kKeyRun < block.keys ? run + kKeyRun : block.keys;
+    for (int64_t key = run; key < end; ++key, value += block.stride_bytes) {
       Vec part[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) part[v] = Type::load(value + v * kLanes * Type::kBytes);
@@ -109,55 +141,81 @@ void value_tile(const AttentionChunk& c, int64_t query, int64_t column) {
 #pragma GCC unroll 8
   for (int g = 0; g < kQueries; ++g) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v)
-      store(sums[g][v], c.y + (query + g) * c.width + column + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) store(sums[g][v], y + g * c.width + v * kLanes);
   }
 }
 
 // The last width % kLanes columns.
 template <typename Type>
-void value_rest(const AttentionChunk& c, int64_t query, int64_t column) {
+void value_rest(const AttentionChunk& c, const ValueBlock& block, int64_t query, int64_t column) {
   const int64_t rest = c.width - column;
-  const float* scores = c.scores + query * attention_score_stride(c.keys);
-  Vec sums = splat(0.0F);
-  for (int64_t key = 0; key < c.keys; ++key) {
-    const std::byte* value = c.value_runs[key / kKeyRun] + key % kKeyRun * c.value_stride_bytes;
+  const float* scores = c.scores + query * attention_score_stride(c.keys) + block.first_key;
+  float* y = c.y + query * c.width + column;
+  Vec sums = block.first_key == 0 ? splat(0.0F) : load_first(y, rest);
+  for (int64_t key = 0; key < block.keys; ++key) {
+    const std::byte* value = block.runs[key / kKeyRun] + key % kKeyRun * block.stride_bytes;
     sums = fma(splat(scores[key]), load_first_of<Type>(value + column * Type::kBytes, rest), sums);
   }
-  store_first(sums, rest, c.y + query * c.width + column);
+  store_first(sums, rest, y);
 }
 
 template <typename Type, int kQueries>
-void attend_queries(const AttentionChunk& c, int64_t query) {
-  score_queries<Type, kQueries>(c, query);
-  for (int g = 0; g < kQueries; ++g) exponentials(c, query + g);
+void value_queries(const AttentionChunk& c, const ValueBlock& block, int64_t query) {
   int64_t column = 0;
   for (; column + kVectorTile * kLanes <= c.width; column += kVectorTile * kLanes)
-    value_tile<Type, kQueries, kVectorTile>(c, query, column);
+    value_tile<Type, kQueries, kVectorTile>(c, block, query, column);
   for (; column + kLanes <= c.width; column += kLanes)
-    value_tile<Type, kQueries, 1>(c, query, column);
+    value_tile<Type, kQueries, 1>(c, block, query, column);
   if (column == c.width) return;
-  for (int g = 0; g < kQueries; ++g) value_rest<Type>(c, query + g, column);
+  for (int g = 0; g < kQueries; ++g) value_rest<Type>(c, block, query + g, column);
+}
+
+// Calls run<kQueries>(first query) for tiles of kQueryTile queries and for the rest.
+template <typename Run>
+void for_query_tiles(int64_t queries, const Run& run) {
+  int64_t query = 0;
+  for (; query + kQueryTile <= queries; query += kQueryTile)
+    run.template operator()<kQueryTile>(query);
+  switch (queries - query) {
+    case 5:
+      return run.template operator()<5>(query);
+    case 4:
+      return run.template operator()<4>(query);
+    case 3:
+      return run.template operator()<3>(query);
+    case 2:
+      return run.template operator()<2>(query);
+    case 1:
+      return run.template operator()<1>(query);
+    default:
+      return;
+  }
 }
 
 template <typename Type>
 void attend_chunk_as(const AttentionChunk& c) {
-  int64_t query = 0;
-  for (; query + kQueryTile <= c.queries; query += kQueryTile)
-    attend_queries<Type, kQueryTile>(c, query);
-  switch (c.queries - query) {
-    case 5:
-      return attend_queries<Type, 5>(c, query);
-    case 4:
-      return attend_queries<Type, 4>(c, query);
-    case 3:
-      return attend_queries<Type, 3>(c, query);
-    case 2:
-      return attend_queries<Type, 2>(c, query);
-    case 1:
-      return attend_queries<Type, 1>(c, query);
-    default:
-      return;
+  // Many queries: a block of bf16 is widened once for all of them (which changes no bit).
+  const bool widen =
+      Type::kBytes != F32::kBytes && c.queries > kQueryTile && c.width <= kMostWidened;
+  alignas(64) float widened[kMostWidened * kBlockKeys];
+  for (int64_t first = 0; first < c.keys; first += kBlockKeys) {
+    KeyBlock block = key_block<Type>(c, first);
+    if (widen) block = widen_keys<Type>(c, block, widened);
+    for_query_tiles(c.queries, [&]<int kQueries>(int64_t query) {
+      widen ? score_tile<F32, kQueries>(c, block, query, first)
+            : score_tile<Type, kQueries>(c, block, query, first);
+    });
+  }
+  for (int64_t query = 0; query < c.queries; ++query) exponentials(c, query);
+  constexpr int64_t kBlockValues = 64;
+  for (int64_t first = 0; first < c.keys; first += kBlockValues) {
+    const ValueBlock block{.runs = c.value_runs + first / kKeyRun,
+                           .stride_bytes = c.value_stride_bytes,
+                           .first_key = first,
+                           .keys = first + kBlockValues < c.keys ? kBlockValues : c.keys - first};
+    for_query_tiles(c.queries, [&]<int kQueries>(int64_t query) {
+      value_queries<Type, kQueries>(c, block, query);
+    });
   }
 }
 

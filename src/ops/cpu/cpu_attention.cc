@@ -13,7 +13,7 @@ namespace stapes {
 namespace {
 
 constexpr int64_t kChunkKeys = 512;
-constexpr int64_t kQueriesAtATime = 24;  // share a pass over the keys
+constexpr int64_t kQueriesAtATime = 48;  // share a pass over the keys
 
 int64_t length(std::span<const float> values) {
   return static_cast<int64_t>(values.size());

@@ -18,6 +18,10 @@ constexpr int kLanes = 8;
 constexpr int kRowTile = 2;
 using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
 
+inline Vec splat(float value) {
+  return (Vec)_mm256_set1_ps(value);
+}
+
 inline Vec fma(const Vec& a, const Vec& b, const Vec& c) {
   return (Vec)_mm256_fmadd_ps(a, b, c);
 }

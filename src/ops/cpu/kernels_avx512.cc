@@ -18,6 +18,10 @@ constexpr int kLanes = 16;
 constexpr int kRowTile = 4;
 using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
 
+inline Vec splat(float value) {
+  return (Vec)_mm512_set1_ps(value);
+}
+
 inline Vec fma(const Vec& a, const Vec& b, const Vec& c) {
   return (Vec)_mm512_fmadd_ps(a, b, c);
 }

@@ -1,7 +1,7 @@
 // The kernels of one level. Included once by each kernels_LEVEL.cc, inside its anonymous namespace
-// and after it has defined kLanes, kRowTile, Vec, fma() and load_f16(). No includes here: standard
-// headers must be read before a level's instructions are switched on, or their inline functions
-// could end up in the program with instructions that the processor lacks.
+// and after it has defined kLanes, kRowTile, Vec, splat(), fma() and load_f16(). No includes here:
+// standard headers must be read before a level's instructions are switched on, or their inline
+// functions could end up in the program with instructions that the processor lacks.
 //
 // Every output is summed in an order that depends on its own length only, not on how many rows,
 // heads or outputs are computed together: a row has the same bits alone and in any batch.
@@ -21,14 +21,6 @@ To bits_as(const From& from) {
   To to;
   std::memcpy(&to, &from, sizeof(to));
   return to;
-}
-
-// Not Vec{} + value: that is an addition, because of -0.
-Vec splat(float value) {
-  Vec v;
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) v[i] = value;
-  return v;
 }
 
 // Any alignment: tensors in a model file start where they start.

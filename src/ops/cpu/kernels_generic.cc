@@ -12,6 +12,10 @@ constexpr int kLanes = 4;
 constexpr int kRowTile = 2;
 using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
 
+inline Vec splat(float value) {
+  return Vec{value, value, value, value};
+}
+
 inline Vec fma(const Vec& a, const Vec& b, const Vec& c) {
   return a * b + c;
 }
