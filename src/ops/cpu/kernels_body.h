@@ -195,7 +195,13 @@ void multiply(const Block& block) {
     Vec weights[kOutputs];
 #pragma GCC unroll 8
     for (int o = 0; o < kOutputs; ++o) {
-      weights[o] = Type::load(block.weight + o * block.weight_stride_bytes + n * Type::kBytes);
+      const std::byte* weight = block.weight + o * block.weight_stride_bytes + n * Type::kBytes;
+      if constexpr (kRows ==
+                    1) {  // read once, from memory: the next outputs' row to the second level
+        __builtin_prefetch(weight + kOutputs * block.weight_stride_bytes, 0, 2);
+        __builtin_prefetch(weight + 512, 0, 3);
+      }
+      weights[o] = Type::load(weight);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
