@@ -1,7 +1,8 @@
 // Single operations at every level of vectors that this processor has, on the shapes of
 // ops/testing/op_cases.h. STAPES_BENCH_THREADS: threads to compute with (else all cores).
-//   ops_bench --benchmark_filter='linear/avx512.*/Q4_0/.*/1$'
-// Names: linear/LEVEL/TYPE/MATRIX/ROWS, and operation/LEVEL/CASE for the others.
+//   ops_bench --benchmark_filter='linear/avx512.*/Q4_0/.*/1/'
+// Names: linear/LEVEL/TYPE/MATRIX/ROWS/real_time, and operation/LEVEL/CASE/real_time for the
+// others.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 

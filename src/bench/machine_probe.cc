@@ -7,8 +7,8 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
-#include <cstring>
 #include <functional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -20,23 +20,29 @@
 namespace stapes {
 namespace {
 
-constexpr int kPasses = 8;  // of which the best counts
-constexpr double kShortestPassSeconds = 0.01;
+// The best pass counts. Passes are about as short as a time slice of the scheduler and there are
+// many, so that on a shared machine some of them have all cores to themselves.
+constexpr int kPasses = 64;
+constexpr size_t kParts = 8;  // of the buffer, one for each pass in turn
+constexpr double kShortestPassSeconds = 0.004;
 
 // Runs body(thread) on all threads, which start together; seconds until the last one has ended.
 double seconds_together(int threads, const std::function<void(int thread)>& body) {
   using Clock = std::chrono::steady_clock;
   Clock::time_point start;
+  std::vector<Clock::time_point> ends(static_cast<size_t>(threads));
   std::barrier gate(threads, [&]() noexcept { start = Clock::now(); });
-  std::vector<std::jthread> others;
   const auto work = [&](int thread) {
     gate.arrive_and_wait();
     body(thread);
+    ends[static_cast<size_t>(thread)] = Clock::now();
   };
-  for (int i = 1; i < threads; ++i) others.emplace_back(work, i);
-  work(0);
-  for (std::jthread& other : others) other.join();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+  {
+    std::vector<std::jthread> others;
+    for (int i = 1; i < threads; ++i) others.emplace_back(work, i);
+    work(0);
+  }
+  return std::chrono::duration<double>(std::ranges::max(ends) - start).count();
 }
 
 ProbeKernels kernels_of_this_processor() {
@@ -59,23 +65,27 @@ size_t probe_buffer_bytes() {
 }
 
 double read_gb_per_second(ReadKernel read, int threads) {
+  // Of each part, each thread reads a piece of its own.
+  const auto team = static_cast<size_t>(threads);
+  const size_t piece = probe_buffer_bytes() / kParts / team / kReadRunBytes * kReadRunBytes;
   // The last run is not read, so that prefetching stays inside.
-  const size_t share =
-      probe_buffer_bytes() / static_cast<size_t>(threads) / kReadRunBytes * kReadRunBytes;
-  HugeMemory memory(share * static_cast<size_t>(threads) + kReadRunBytes);
-  const auto slice = [&](int thread) {
-    return memory.bytes().subspan(static_cast<size_t>(thread) * share, share);
+  HugeMemory memory(piece * team * kParts + kReadRunBytes);
+  const auto piece_of = [&](size_t part, int thread) {
+    return memory.bytes().subspan((part * team + static_cast<size_t>(thread)) * piece, piece);
   };
-  // Each thread touches its own part first, so that the part lies near it.
+  // Each thread touches its own pieces first, so that they lie near it.
   seconds_together(threads, [&](int thread) {
-    std::memset(slice(thread).data(), thread + 1, slice(thread).size());
+    for (size_t part = 0; part < kParts; ++part)
+      std::ranges::fill(piece_of(part, thread), std::byte{1});
   });
   std::atomic<uint64_t> sink = 0;
   double best = 0;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    const double seconds = seconds_together(
-        threads, [&](int thread) { sink ^= read(slice(thread).data(), slice(thread).size()); });
-    best = std::max(best, static_cast<double>(share) * threads / seconds);
+  for (size_t pass = 0; pass < kPasses; ++pass) {
+    const double seconds = seconds_together(threads, [&](int thread) {
+      const std::span<const std::byte> bytes = piece_of(pass % kParts, thread);
+      sink ^= read(bytes.data(), bytes.size());
+    });
+    best = std::max(best, static_cast<double>(piece * team) / seconds);
   }
   return best * 1e-9;
 }

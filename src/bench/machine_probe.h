@@ -17,7 +17,7 @@ struct MachineSpeed {
 
 // Takes about a second, and for that time a buffer several times the size of the last-level cache
 // (1 GiB or more, but never more than a quarter of the free memory). Each figure is the best of
-// several runs: whatever else the machine does can only lower it. threads: at least 1.
+// many short passes: whatever else the machine does can only lower it. threads: at least 1.
 MachineSpeed probe_machine(int threads);
 
 }  // namespace stapes

@@ -101,17 +101,23 @@ Json to_json(const BenchReport& report) {
       {"first_token_ms", or_null(report.first_token_ms)}};
 }
 
+// "1.54 G", "3.27 M"
+std::string count_text(int64_t count) {
+  const auto number = static_cast<double>(count);
+  return count >= 1'000'000'000 ? fmt::format("{:.2f} G", number / kGiga)
+                                : fmt::format("{:.2f} M", number / 1e6);
+}
+
 void print_machine_and_model(const BenchReport& report) {
   const MachineSpeed& machine = report.machine;
   const BenchedModel& model = report.model;
   std::string text = fmt::format(
       "machine   {} thread{}: reads {:.1f} GB/s, int8 {:.0f} Gop/s ({}), f32 {:.0f} GFLOP/s ({})\n"
-      "model     {}, {} (head {}), {:.2f} G parameters, {:.2f} GB, {} operations\n",
+      "model     {}, {} (head {}), {} parameters, {}B, {} operations\n",
       machine.threads, machine.threads == 1 ? "" : "s", machine.bandwidth_gb_s, machine.int8_gop_s,
       machine.int8_instructions, machine.f32_gflop_s, machine.f32_instructions, model.name,
-      type_text(model.type), type_text(model.head_type),
-      static_cast<double>(model.parameters) / kGiga, static_cast<double>(model.size_bytes) / kGiga,
-      report.ops);
+      type_text(model.type), type_text(model.head_type), count_text(model.parameters),
+      count_text(model.size_bytes), report.ops);
   if (report.load_ms && report.first_token_ms) {
     text += fmt::format("load      {:.1f} ms, and {:.1f} ms to the first logits\n", *report.load_ms,
                         *report.first_token_ms);
@@ -130,9 +136,8 @@ void print_result(const BenchResult& result) {
 }
 
 void print_memory(const MemoryUse& memory) {
-  write_stdout(fmt::format("\nmemory    {:.2f} GB at the end, {:.2f} GB at most\n",
-                           static_cast<double>(memory.rss_bytes) / kGiga,
-                           static_cast<double>(memory.peak_rss_bytes) / kGiga));
+  write_stdout(fmt::format("\nmemory    {}B at the end, {}B at most\n",
+                           count_text(memory.rss_bytes), count_text(memory.peak_rss_bytes)));
 }
 
 int run(const BenchFlags& flags, const CLI::App& app) {
@@ -153,6 +158,7 @@ void add_case_flags(CLI::App& app, BenchPlan& plan) {
   app.add_option("--prefill", plan.prefill_tokens, "Read prompts of so many tokens; 0: none")
       ->type_name("N,N")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(at_most(kMostTokens));
   app.add_option("--decode", plan.decode_tokens, "Generate so many tokens; 0: none")
       ->type_name("N")
@@ -160,11 +166,13 @@ void add_case_flags(CLI::App& app, BenchPlan& plan) {
   app.add_option("--context", plan.contexts, "... after so many tokens")
       ->type_name("N,N")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(at_most(kMostTokens));
   app.add_option("--batch", plan.batches,
                  "... in so many sequences together; more than 1 at the shortest context only")
       ->type_name("N,N")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::Range(1, 4096).description(""));
   app.add_option("--audio", plan.audio_seconds, "Hear a clip of so many seconds; 0: none")
       ->type_name("S")
