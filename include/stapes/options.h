@@ -43,7 +43,7 @@ struct EngineOptions {
   // for their prompts; memory is taken as they grow. 0: 65,536 tokens, or one full context where
   // that is more, but no more than half of the memory that the weights leave free.
   int64_t max_kv_tokens = 0;
-  KvPrecision kv_dtype = KvPrecision::kF32;
+  KvPrecision kv_dtype = KvPrecision::kBf16;
   // Requests that begin alike (the same clip, the same words) share the keys and values of it.
   bool prefix_cache = true;
   // The adaptor's rows of the clips heard last; 0: none are kept.

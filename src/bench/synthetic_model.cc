@@ -47,6 +47,15 @@ ModelConfig qwen2_5_0_5b() {
                           .rope_theta = 1e6});
 }
 
+// The release's audio tower alone; a decoder of one layer, because every model has one.
+ModelConfig step_audio_r1_audio() {
+  ModelConfig config = config_like("step-audio-r1");
+  config.decoder.layers = 1;
+  config.decoder.vocabulary = 512;
+  config.eos_token_ids = {};
+  return config;
+}
+
 struct StorageName {
   const char* name;
   DType dtype;
@@ -110,11 +119,12 @@ void fill(const TensorSpec& tensor, DType dtype, uint64_t stream, ThreadPool& po
 
 std::vector<std::string> bench_shapes() {
   std::vector<std::string> names = known_shapes();
-  names.insert(names.end(), {"qwen2.5-0.5b", "qwen2.5-1.5b"});
+  names.insert(names.end(), {"step-audio-r1-audio", "qwen2.5-0.5b", "qwen2.5-1.5b"});
   return names;
 }
 
 ModelConfig bench_config(const std::string& shape) {
+  if (shape == "step-audio-r1-audio") return step_audio_r1_audio();
   if (shape == "qwen2.5-0.5b") return qwen2_5_0_5b();
   if (shape == "qwen2.5-1.5b") return qwen2_5_1_5b();
   const std::vector<std::string> names = bench_shapes();

@@ -14,8 +14,9 @@
 
 namespace stapes {
 
-// The shapes of config_like, and "qwen2.5-0.5b" and "qwen2.5-1.5b": Qwen2.5's decoders (their
-// config.json) with the audio side of "tiny".
+// The shapes of config_like, "step-audio-r1-audio" (its audio tower with one decoder layer), and
+// "qwen2.5-0.5b" and "qwen2.5-1.5b": Qwen2.5's decoders (their config.json) with the audio side of
+// "tiny".
 std::vector<std::string> bench_shapes();
 // Throws kUsage with the list for another name.
 ModelConfig bench_config(const std::string& shape);

@@ -103,7 +103,8 @@ TEST(SyntheticModel, AnUnknownShapeOrTypeIsRefusedWithTheList) {
     FAIL() << "was not refused";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("step-audio-r1, qwen2.5-0.5b"));
+    EXPECT_THAT(error.what(),
+                ::testing::HasSubstr("step-audio-r1, step-audio-r1-audio, qwen2.5-0.5b"));
     EXPECT_THAT(error.what(), ::testing::HasSubstr("\"qwen9\""));
   }
   try {

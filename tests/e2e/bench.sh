@@ -18,8 +18,8 @@ succeeds "$STAPES" bench "$MODEL" --prefill 0 --decode 2 --context 8 --batch 1 -
 has out '"load_ms":' '"first_token_ms":' '"type":"f32"'
 ! grep -q '"load_ms":null' out || failed "a real model has a load time"
 
-fails 64 "step-audio-r1, qwen2.5-0.5b" "$STAPES" bench
-fails 64 "step-audio-r1, qwen2.5-0.5b" "$STAPES" bench --shape huge
+fails 64 "step-audio-r1, step-audio-r1-audio, qwen2.5-0.5b" "$STAPES" bench
+fails 64 "step-audio-r1, step-audio-r1-audio, qwen2.5-0.5b" "$STAPES" bench --shape huge
 fails 64 "either" "$STAPES" bench "$MODEL" --shape tiny
 fails 64 "--type is for a model made by --shape" "$STAPES" bench "$MODEL" --type q4_0
 fails 64 "q4_0, q4_k" "$STAPES" bench --shape tiny --type q5_1
