@@ -5,6 +5,11 @@
 #include "base/check.h"
 
 namespace stapes {
+namespace {
+
+constexpr auto kProducts = op::Products::kInt16;  // as the encoder
+
+}  // namespace
 
 Adaptor::Adaptor(const Ops& ops, AdaptorConfig config, AdaptorWeights weights)
     : ops_(&ops), config_(config), weights_(std::move(weights)) {}
@@ -24,15 +29,22 @@ Tensor Adaptor::forward(const Tensor& frames, int64_t tokens) const {
                 .bias = weights_.conv.bias,
                 .stride = config_.stride,
                 .padding = padding,
-                .y = x});
+                .y = x,
+                .products = kProducts});
   ops_->gelu_erf({.x = x, .y = x});
   Buffer hidden = ops_->buffer(rows * config_.hidden_width);
-  ops_->linear(
-      {.x = x, .weight = weights_.linear1.weight, .bias = weights_.linear1.bias, .y = hidden});
+  ops_->linear({.x = x,
+                .weight = weights_.linear1.weight,
+                .bias = weights_.linear1.bias,
+                .y = hidden,
+                .products = kProducts});
   ops_->relu({.x = hidden, .y = hidden});
   Buffer y = ops_->buffer(rows * out_width);
-  ops_->linear(
-      {.x = hidden, .weight = weights_.linear2.weight, .bias = weights_.linear2.bias, .y = y});
+  ops_->linear({.x = hidden,
+                .weight = weights_.linear2.weight,
+                .bias = weights_.linear2.bias,
+                .y = y,
+                .products = kProducts});
 
   Tensor out({tokens, out_width});
   ops_->download(y.values().first(out.values().size()), out.values());

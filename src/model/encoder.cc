@@ -10,6 +10,10 @@
 
 namespace stapes {
 
+// A clip's frames always come all together, so no row has to have the bits that it would have
+// alone, and 16-bit weights can be multiplied in the fast way.
+constexpr auto kProducts = op::Products::kInt16;
+
 // P = encoder_positions(S).
 struct Encoder::Scratch {
   int64_t positions;  // P
@@ -71,14 +75,16 @@ void Encoder::embed_frames(const Tensor& mel, Scratch& s) const {
                 .bias = weights_.conv1.bias,
                 .stride = 1,
                 .padding = 1,
-                .y = hidden});
+                .y = hidden,
+                .products = kProducts});
   ops_->gelu_erf({.x = hidden, .y = hidden});
   ops_->conv1d({.x = hidden,
                 .weight = weights_.conv2.weight,
                 .bias = weights_.conv2.bias,
                 .stride = 2,
                 .padding = 1,
-                .y = s.x});
+                .y = s.x,
+                .products = kProducts});
   ops_->gelu_erf({.x = s.x, .y = s.x});
   std::vector<int64_t> positions(static_cast<size_t>(s.positions));
   std::iota(positions.begin(), positions.end(), 0);
@@ -88,13 +94,14 @@ void Encoder::embed_frames(const Tensor& mel, Scratch& s) const {
 
 void Encoder::block(const EncoderBlockWeights& w, int64_t valid_keys, Scratch& s) const {
   const auto linear = [this](const Affine& affine, const Buffer& x, Buffer& y) {
-    ops_->linear({.x = x, .weight = affine.weight, .bias = affine.bias, .y = y});
+    ops_->linear(
+        {.x = x, .weight = affine.weight, .bias = affine.bias, .y = y, .products = kProducts});
   };
   ops_->layer_norm({.x = s.x, .weight = w.attn_ln.weight, .bias = w.attn_ln.bias, .y = s.normed});
   const op::LinearOutput qkv[] = {{w.query.weight, w.query.bias, s.q},
                                   {w.key.weight, w.key.bias, s.k},
                                   {w.value.weight, w.value.bias, s.v}};
-  ops_->linear_group({.x = s.normed, .outputs = qkv});
+  ops_->linear_group({.x = s.normed, .outputs = qkv, .products = kProducts});
   ops_->attention_bidirectional({.q = s.q,
                                  .k = s.k,
                                  .v = s.v,

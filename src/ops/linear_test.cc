@@ -91,6 +91,55 @@ TEST(Linear, RowsHaveTheSameBitsAloneAndTogether) {
   }
 }
 
+// Both sides are rounded to 2^-14 of the largest value of each block of 32: |x| times the weight's
+// rounding and the other way round. And the f32 sum over the blocks.
+TEST(Linear, ProductsOfIntegersAreWithinHalfAStepOfBothSides) {
+  Rng rng(6);
+  const auto largest = [](std::span<const float> block) {
+    double top = 0;
+    for (const float value : block) top = std::max(top, std::abs(double{value}));
+    return top;
+  };
+  for (const DType dtype : {DType::kF16, DType::kBF16}) {
+    for (const LinearCase& c : {LinearCase{1, 32, 16}, LinearCase{7, 320, 48},
+                                LinearCase{40, 608, 80}, LinearCase{9, 64, 21}}) {
+      const std::vector<float> x = random_values(rng, c.rows * c.inputs, 3.0);
+      const RandomWeight weight(rng, dtype, {c.outputs, c.inputs});
+      const RandomWeight bias(rng, dtype, {c.outputs});
+      const std::vector<float> w = widened_to_f32(weight.view());
+      std::vector<float> expected(static_cast<size_t>(c.rows * c.outputs));
+      make_ops(OpsLevel::kReference)
+          ->linear({.x = x, .weight = weight.view(), .bias = bias.view(), .y = expected});
+      std::vector<double> bound;
+      for (int64_t r = 0; r < c.rows; ++r) {
+        for (int64_t o = 0; o < c.outputs; ++o) {
+          double sum = 0;
+          for (int64_t n = 0; n < c.inputs; n += 32) {
+            const auto xs = std::span(x).subspan(static_cast<size_t>(r * c.inputs + n), 32);
+            const auto ws = std::span(w).subspan(static_cast<size_t>(o * c.inputs + n), 32);
+            const double x_step = largest(xs) / 8191, w_step = largest(ws) / 8191;
+            for (size_t i = 0; i < 32; ++i)
+              sum += 0.5 * x_step * std::abs(double{ws[i]}) +
+                     0.5 * w_step * std::abs(double{xs[i]}) + 0.25 * x_step * w_step +
+                     1e-6 * std::abs(double{xs[i]} * double{ws[i]});
+          }
+          bound.push_back(sum);
+        }
+      }
+      for (const auto& ops : fast_ops()) {
+        std::vector<float> y(expected.size());
+        ops->linear({.x = x,
+                     .weight = weight.view(),
+                     .bias = bias.view(),
+                     .y = y,
+                     .products = op::Products::kInt16});
+        EXPECT_TRUE(all_near(y, expected, [&](size_t i) { return bound[i]; }))
+            << ops->name() << " " << name(dtype) << " " << c.rows << " x " << c.inputs;
+      }
+    }
+  }
+}
+
 TEST(Linear, ThreadCountDoesNotChangeBits) {
   Rng rng(3);
   const std::vector<float> x = random_values(rng, 30 * 500);

@@ -59,7 +59,7 @@ void check_sequences(std::span<const RaggedSequence> sequences, int64_t rows) {
 
 void Ops::linear(const op::Linear& args) const {
   const op::LinearOutput output{.weight = args.weight, .bias = args.bias, .y = args.y};
-  linear_group({.x = args.x, .outputs = {&output, 1}});
+  linear_group({.x = args.x, .outputs = {&output, 1}, .products = args.products});
 }
 
 void Ops::linear_group(const op::LinearGroup& args) const {

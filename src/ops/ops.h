@@ -49,6 +49,12 @@ struct RaggedSequence {
 // The arguments of each operation.
 namespace op {
 
+// How products with f16 and bf16 weights may be computed. kInt16: as integers in blocks of 32
+// columns, whose error is 2^-14 of the largest value of a block of x and of the weight. A table may
+// take f32 all the same. (Weights in f32 are always multiplied in f32, quantized ones always with x
+// in 8 bits.)
+enum class Products : uint8_t { kF32, kInt16 };
+
 // y = x · weightᵀ (+ bias). Where the weight is quantized, x is quantized too: 8 bits in blocks of
 // 32 with a scale of their own.
 struct Linear {
@@ -56,6 +62,7 @@ struct Linear {
   TensorView weight;         // [O, N]
   TensorView bias;           // [O], or no data: none
   std::span<float> y;        // [R, O]
+  Products products = Products::kF32;
 };
 
 // Several products that read the same x, as one: threads wait for each other once.
@@ -67,6 +74,7 @@ struct LinearOutput {
 struct LinearGroup {
   std::span<const float> x;               // [R, N]
   std::span<const LinearOutput> outputs;  // at least one
+  Products products = Products::kF32;
 };
 
 // Channels-last convolution over time, zeros beyond both ends.
@@ -78,6 +86,7 @@ struct Conv1d {
   int64_t stride = 1;
   int64_t padding = 1;
   std::span<float> y;  // [S', O]
+  Products products = Products::kF32;
 };
 
 // y = (x - mean) / sqrt(variance + epsilon) · weight + bias over each row. y may be x.

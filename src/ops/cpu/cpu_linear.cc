@@ -17,7 +17,7 @@ constexpr int64_t kOutputGroup = kTileRows;
 struct Product {
   const op::LinearOutput* output;
   Widened bias;
-  const std::byte* packed;  // the rows, for a quantized weight
+  const std::byte* packed;  // the rows, for a product in blocks; else null
   int64_t first_piece;
   int64_t pieces;
 
@@ -29,22 +29,30 @@ struct Product {
         pieces((of.weight.shape[0] + kOutputGroup - 1) / kOutputGroup) {}
 };
 
+// Is it computed with integers, block by block?
+bool in_blocks(const TensorView& weight, op::Products products) {
+  if (is_quantized(weight.dtype)) return true;
+  const bool sixteen_bits = weight.dtype == DType::kF16 || weight.dtype == DType::kBF16;
+  return products == op::Products::kInt16 && sixteen_bits && weight.shape[0] % kTileRows == 0 &&
+         weight.shape[1] % 32 == 0;
+}
+
 void multiply_pieces(const Kernels& kernels, const Product& product, std::span<const float> x,
                      int64_t begin, int64_t end) {
   const TensorView& weight = product.output->weight;
   const int64_t columns = weight.shape[1];
   const auto rows = static_cast<int64_t>(x.size()) / columns;
-  if (is_quantized(weight.dtype)) {
-    kernels.multiply_quantized({.dtype = weight.dtype,
-                                .tiles = weight.data,
-                                .x = product.packed,
-                                .bias = product.bias.data(),
-                                .y = product.output->y.data(),
-                                .rows = rows,
-                                .columns = columns,
-                                .outputs = weight.shape[0],
-                                .first_tile = begin,
-                                .last_tile = end});
+  if (product.packed != nullptr) {
+    kernels.multiply_blocks({.dtype = weight.dtype,
+                             .tiles = weight.data,
+                             .x = product.packed,
+                             .bias = product.bias.data(),
+                             .y = product.output->y.data(),
+                             .rows = rows,
+                             .columns = columns,
+                             .outputs = weight.shape[0],
+                             .first_tile = begin,
+                             .last_tile = end});
     return;
   }
   kernels.linear({.x = x.data(),
@@ -90,7 +98,7 @@ void CpuOps::run(const op::LinearGroup& args) const {
     Product& product = products.emplace_back(kernels_, output, pieces);
     pieces += product.pieces;
     const DType dtype = output.weight.dtype;
-    if (!is_quantized(dtype)) continue;
+    if (!in_blocks(output.weight, args.products)) continue;
     auto packing = std::ranges::find(packings, dtype, &decltype(packings)::value_type::first);
     if (packing == packings.end()) {
       packing = packings.insert(packings.end(), {dtype, {}});

@@ -54,7 +54,8 @@ void CpuOps::run(const op::Conv1d& args) const {
   });
   TensorView weight = args.weight;
   weight.shape = {outputs, window};
-  linear({.x = unfolded, .weight = weight, .bias = args.bias, .y = args.y});
+  linear(
+      {.x = unfolded, .weight = weight, .bias = args.bias, .y = args.y, .products = args.products});
 }
 
 void CpuOps::run(const op::LayerNorm& args) const {

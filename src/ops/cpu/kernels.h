@@ -24,7 +24,8 @@ struct LinearTile {
 };
 
 // y[r, o] = x[r] · weight[o] (+ bias[o]) for all rows and the outputs of tiles
-// [first_tile, last_tile), with weights in tiles (tensor/quantized.h) and rows packed by pack_rows.
+// [first_tile, last_tile), as products of integers in blocks of columns. Weights are quantized, in
+// tiles (tensor/quantized.h), or f16 or bf16 rows (int16_body.h); rows are packed by pack_rows.
 struct QuantizedProduct {
   DType dtype = DType::kQ8_0;        // of the weight
   const std::byte* tiles = nullptr;  // [outputs, columns]
@@ -69,10 +70,10 @@ struct Kernels {
   const char* name;
   void (*widen)(const std::byte* values, DType dtype, int64_t count, float* out);
   void (*linear)(const LinearTile& tile);
-  // Packs a group of rows [rows, columns], at most kRowGroup, for weights of a quantized dtype.
+  // Packs a group of rows [rows, columns], at most kRowGroup, for products with weights of a dtype.
   void (*pack_rows)(DType dtype, const float* x, int64_t rows, int64_t columns, std::byte* packed);
   int64_t (*packed_bytes)(DType dtype, int64_t rows, int64_t columns);
-  void (*multiply_quantized)(const QuantizedProduct& product);
+  void (*multiply_blocks)(const QuantizedProduct& product);
   void (*layer_norm_row)(const float* x, const float* weight, const float* bias, double epsilon,
                          int64_t width, float* y);
   void (*rms_norm_row)(const float* x, const float* weight, double epsilon, int64_t width,

@@ -45,9 +45,16 @@ inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {
   return acc + (VecI)_mm256_madd_epi16(even, x_even) + (VecI)_mm256_madd_epi16(odd, x_odd);
 }
 
+// acc[lane] += Σ of the lane's two 16-bit numbers times the two of x.
+inline VecI dot2(const VecI& acc, const VecI& weights, int32_t x) {
+  return acc + (VecI)_mm256_madd_epi16((__m256i)weights, _mm256_set1_epi32(x));
+}
+
 constexpr int kPartsTogether = 1;  // of a tile, as many as the registers hold the sums of
 
 #include "ops/cpu/quantized_body.h"
+
+#include "ops/cpu/int16_body.h"
 
 #include "ops/cpu/kernels_table.h"
 

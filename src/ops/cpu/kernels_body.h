@@ -8,6 +8,7 @@
 
 using VecI = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
 using VecI8 = int8_t __attribute__((vector_size(kLanes)));
+using VecI16 = int16_t __attribute__((vector_size(kLanes * sizeof(int16_t))));
 using VecU16 = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 
 constexpr int64_t kInputBlock = 1024;  // x of a row tile stays in the first-level cache

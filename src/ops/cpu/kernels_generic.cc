@@ -51,9 +51,16 @@ inline VecI dot4(VecI acc, const VecI& weights, int32_t x) {
   return acc;
 }
 
+// acc[lane] += Σ of the lane's two 16-bit numbers times the two of x.
+inline VecI dot2(const VecI& acc, const VecI& weights, int32_t x) {
+  return acc + ((weights << 16) >> 16) * static_cast<int16_t>(x) + (weights >> 16) * (x >> 16);
+}
+
 constexpr int kPartsTogether = 1;  // of a tile, as many as the registers hold the sums of
 
 #include "ops/cpu/quantized_body.h"
+
+#include "ops/cpu/int16_body.h"
 
 #include "ops/cpu/kernels_table.h"
 

@@ -11,20 +11,21 @@
 // holds four neighbouring unsigned weights of output o, and the scales of the outputs.
 
 constexpr int64_t kStripColumns = 32;
-constexpr int64_t kStripWords = 8;  // of four weights
+constexpr int64_t kStripWords = 8;  // of four 8-bit weights, or 16 of two 16-bit ones
 constexpr int64_t kTileParts = kTileRows / kLanes;
 
 // Packed rows, in groups of up to kRowGroup rows; a group of g rows holds for each strip
 //   int8 x[g][32]; f32 scale[g]; offset[g] (of two halves: [2][g])
 // where the offset is what the format adds to a block's product because its weights are stored
 // unsigned: int32 -zero point · Σ x (Q8_0, Q4_0, Q6_K), or f32 scale · Σ x (Q4_K).
-constexpr int64_t packed_strip_bytes(int64_t rows, int64_t offsets) {
-  return rows * (kStripColumns + 4 + 4 * offsets);
+template <typename Format>
+constexpr int64_t packed_strip_bytes(int64_t rows) {
+  return rows * (Format::kXBytes + 4 + 4 * Format::kOffsets);
 }
 
-template <int kScales>
+template <int kScales, int64_t kWords = kStripWords>
 struct Strip {
-  VecI words[kStripWords];
+  VecI words[kWords];
   Vec scale[kScales];  // the second: Q4_K: the minimum; Q6_K: of the second 16 columns
 };
 
@@ -54,11 +55,16 @@ Vec to_float(const VecI& v) {
 struct Q8_0 {
   static constexpr int64_t kStrips = 1;
   static constexpr int64_t kBytes = 34 * kTileRows;  // of one block of all rows of a tile
+  static constexpr int64_t kWords = kStripWords, kXBytes = kStripColumns;
+  using AStrip = Strip<1>;
   static constexpr int kScales = 1;
   static constexpr int kOffsets = 1;
   static constexpr int32_t kZeroPoint = 128;
   static constexpr bool kMinimum = false;
 
+  [[gnu::always_inline]] static VecI dot(const VecI& sum, const VecI& weights, int32_t x) {
+    return dot4(sum, weights, x);
+  }
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
     strip->scale[0] = load_f16(block + part * kLanes * 2);
     const std::byte* words = block + kTileRows * 2 + part * kLanes * 4;
@@ -71,11 +77,16 @@ struct Q8_0 {
 struct Q4_0 {
   static constexpr int64_t kStrips = 1;
   static constexpr int64_t kBytes = 18 * kTileRows;
+  static constexpr int64_t kWords = kStripWords, kXBytes = kStripColumns;
+  using AStrip = Strip<1>;
   static constexpr int kScales = 1;
   static constexpr int kOffsets = 1;
   static constexpr int32_t kZeroPoint = 8;
   static constexpr bool kMinimum = false;
 
+  [[gnu::always_inline]] static VecI dot(const VecI& sum, const VecI& weights, int32_t x) {
+    return dot4(sum, weights, x);
+  }
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
     strip->scale[0] = load_f16(block + part * kLanes * 2);
     const std::byte* words = block + kTileRows * 2 + part * kLanes * 4;
@@ -91,11 +102,16 @@ struct Q4_0 {
 struct Q4_K {
   static constexpr int64_t kStrips = 8;
   static constexpr int64_t kBytes = 144 * kTileRows;
+  static constexpr int64_t kWords = kStripWords, kXBytes = kStripColumns;
+  using AStrip = Strip<2>;
   static constexpr int kScales = 2;
   static constexpr int kOffsets = 1;
   static constexpr int32_t kZeroPoint = 0;
   static constexpr bool kMinimum = true;
 
+  [[gnu::always_inline]] static VecI dot(const VecI& sum, const VecI& weights, int32_t x) {
+    return dot4(sum, weights, x);
+  }
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part,
                                             Strip<2>* strips) {
     const auto word = [&](int64_t index) {
@@ -132,6 +148,8 @@ struct Q4_K {
 struct Q6_K {
   static constexpr int64_t kStrips = 8;
   static constexpr int64_t kBytes = 210 * kTileRows;
+  static constexpr int64_t kWords = kStripWords, kXBytes = kStripColumns;
+  using AStrip = Strip<2>;
   static constexpr int kScales = 2;
   static constexpr int kOffsets = 2;
   static constexpr int32_t kZeroPoint = 32;
@@ -139,6 +157,9 @@ struct Q6_K {
 
   // Each half of 128 weights: low[64] holds the low nibbles of strips 0, 1 and then, above them, of
   // strips 2, 3; high[32] holds two bits of the four strips, lowest bits first.
+  [[gnu::always_inline]] static VecI dot(const VecI& sum, const VecI& weights, int32_t x) {
+    return dot4(sum, weights, x);
+  }
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part,
                                             Strip<2>* strips) {
     const auto word = [&](int64_t index) {
@@ -147,7 +168,7 @@ struct Q6_K {
     const Vec d = load_f16(block + 52 * 4 * kTileRows + part * kLanes * 2);
 #pragma GCC unroll 2
     for (int64_t half = 0; half < 2; ++half) {
-      Strip<2>* four = strips + 4 * half;
+      AStrip* four = strips + 4 * half;
 #pragma GCC unroll 8
       for (int64_t j = 0; j < kStripWords; ++j) {
         const VecI low_a = word(half * 16 + j);
@@ -172,10 +193,10 @@ struct Q6_K {
 // dots[p][r] = start[r] + Σ over the words [kFirst, kLast) of the strips of kParts neighbouring
 // parts. A broadcast of x costs as much as two products, so each is used for several parts; and the
 // sums are independent of each other, which hides the latency of a product.
-template <int kRows, int kParts, int64_t kFirst, int64_t kLast, typename AnyStrip>
-[[gnu::always_inline]] inline void multiply_words(const AnyStrip* const (&strips)[kParts],
-                                                  const std::byte* x, const std::byte* start,
-                                                  VecI (&dots)[kParts][kRows]) {
+template <typename Format, int kRows, int kParts, int64_t kFirst, int64_t kLast>
+[[gnu::always_inline]] inline void multiply_words(
+    const typename Format::AStrip* const (&strips)[kParts], const std::byte* x,
+    const std::byte* start, VecI (&dots)[kParts][kRows]) {
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
     const VecI first = VecI{} + (start == nullptr ? 0 : load_i32(start + 4 * r));
@@ -186,22 +207,25 @@ template <int kRows, int kParts, int64_t kFirst, int64_t kLast, typename AnyStri
   for (int64_t j = kFirst; j < kLast; ++j) {
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const int32_t four = load_i32(x + r * kStripColumns + 4 * j);
+      const int32_t four = load_i32(x + r * Format::kXBytes + 4 * j);
 #pragma GCC unroll 8
-      for (int p = 0; p < kParts; ++p) dots[p][r] = dot4(dots[p][r], strips[p]->words[j], four);
+      for (int p = 0; p < kParts; ++p)
+        dots[p][r] = Format::dot(dots[p][r], strips[p]->words[j], four);
     }
   }
 }
 
 // sums[p][r] += the product of part p's strip with the group's row r.
 template <typename Format, int kRows, int kParts>
-[[gnu::always_inline]] inline void accumulate(const Strip<Format::kScales>* const (&strips)[kParts],
-                                              const std::byte* x, Vec (&sums)[kParts][kRows]) {
-  const std::byte* scales = x + kRows * kStripColumns;
+[[gnu::always_inline]] inline void accumulate(
+    const typename Format::AStrip* const (&strips)[kParts], const std::byte* x,
+    Vec (&sums)[kParts][kRows]) {
+  const std::byte* scales = x + kRows * Format::kXBytes;
   const std::byte* offsets = scales + 4 * kRows;
-  constexpr int64_t kFirst = Format::kOffsets == 1 ? kStripWords : kStripWords / 2;
+  constexpr int64_t kFirst = Format::kOffsets == 2 ? Format::kWords / 2 : Format::kWords;
+  constexpr bool kHasStart = Format::kOffsets > 0 && !Format::kMinimum;
   VecI dots[kParts][kRows];
-  multiply_words<kRows, kParts, 0, kFirst>(strips, x, Format::kMinimum ? nullptr : offsets, dots);
+  multiply_words<Format, kRows, kParts, 0, kFirst>(strips, x, kHasStart ? offsets : nullptr, dots);
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
     const Vec scale = splat(load_one(scales + 4 * r));
@@ -218,7 +242,8 @@ template <typename Format, int kRows, int kParts>
     }
   }
   if constexpr (Format::kOffsets == 2) {
-    multiply_words<kRows, kParts, kFirst, kStripWords>(strips, x, offsets + 4 * kRows, dots);
+    multiply_words<Format, kRows, kParts, kFirst, Format::kWords>(strips, x, offsets + 4 * kRows,
+                                                                  dots);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const Vec scale = splat(load_one(scales + 4 * r));
@@ -256,12 +281,12 @@ void multiply_few(const QuantizedProduct& p) {
     Vec sums[1][kRows] = {};
     for (int64_t b = 0; b < blocks; ++b, block += Format::kBytes) {
       prefetch_stream<Format::kBytes>(block);
-      Strip<Format::kScales> strips[Format::kStrips];
+      typename Format::AStrip strips[Format::kStrips];
       Format::unpack(block, part % kTileParts, strips);
 #pragma GCC unroll 1
       for (int64_t s = 0; s < Format::kStrips; ++s) {
         accumulate<Format, kRows, 1>({strips + s}, x, sums);
-        x += packed_strip_bytes(kRows, Format::kOffsets);
+        x += packed_strip_bytes<Format>(kRows);
       }
     }
 #pragma GCC unroll 8
@@ -271,11 +296,12 @@ void multiply_few(const QuantizedProduct& p) {
 
 // Many rows: a piece of the weights (kPartsTogether parts, kPieceStrips strips of each) is unpacked
 // once, stays in the first-level cache, and is used by all rows.
-constexpr int64_t kPieceStrips = 16;
+template <typename Format>
+constexpr int64_t kPieceStrips = 16 * kStripWords / Format::kWords;
 
 template <typename Format>
 struct Piece {
-  alignas(64) Strip<Format::kScales> strips[kPartsTogether][kPieceStrips];
+  alignas(64) typename Format::AStrip strips[kPartsTogether][kPieceStrips<Format>];
 };
 
 template <typename Format>
@@ -305,11 +331,11 @@ void multiply_piece(const QuantizedProduct& p, const Piece<Format>& piece, int64
       sums[i][r] = first ? splat(0.0F) : load(y + r * p.outputs + i * kLanes);
   }
   for (int64_t s = 0; s < count; ++s) {
-    const Strip<Format::kScales>* strips[kParts];
+    const typename Format::AStrip* strips[kParts];
 #pragma GCC unroll 8
     for (int i = 0; i < kParts; ++i) strips[i] = piece.strips[i] + s;
     accumulate<Format, kRows, kParts>(strips, x, sums);
-    x += packed_strip_bytes(kRows, Format::kOffsets);
+    x += packed_strip_bytes<Format>(kRows);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kParts; ++i) {
@@ -342,13 +368,14 @@ template <typename Format, int kParts>
 void multiply_parts(const QuantizedProduct& p, int64_t first_part) {
   Piece<Format> piece;
   const int64_t strips = p.columns / kStripColumns;
-  for (int64_t first = 0; first < strips; first += kPieceStrips) {
-    const int64_t count = first + kPieceStrips < strips ? kPieceStrips : strips - first;
+  for (int64_t first = 0; first < strips; first += kPieceStrips<Format>) {
+    const int64_t count =
+        first + kPieceStrips<Format> < strips ? kPieceStrips<Format> : strips - first;
     unpack_piece(p, first_part, kParts, first, count, piece);
     const std::byte* group = p.x;
     for (int64_t row = 0; row < p.rows; row += kRowGroup) {
       const int64_t rows = row + kRowGroup < p.rows ? kRowGroup : p.rows - row;
-      const int64_t strip_bytes = packed_strip_bytes(rows, Format::kOffsets);
+      const int64_t strip_bytes = packed_strip_bytes<Format>(rows);
       with_count(rows, [&]<int kRows>() {
         multiply_piece<Format, kRows, kParts>(p, piece, count, group + first * strip_bytes,
                                               first == 0, first + count == strips, row,
@@ -372,19 +399,6 @@ template <typename Format>
 void multiply_format(const QuantizedProduct& p) {
   if (p.rows > kRowGroup) return multiply_many<Format>(p);
   with_count(p.rows, [&]<int kRows>() { multiply_few<Format, kRows>(p); });
-}
-
-void multiply_quantized(const QuantizedProduct& p) {
-  switch (p.dtype) {
-    case DType::kQ8_0:
-      return multiply_format<Q8_0>(p);
-    case DType::kQ4_0:
-      return multiply_format<Q4_0>(p);
-    case DType::kQ4_K:
-      return multiply_format<Q4_K>(p);
-    default:
-      return multiply_format<Q6_K>(p);
-  }
 }
 
 // One strip of one row: 8-bit values, their scale, the sums of both halves.
@@ -441,23 +455,6 @@ void pack_format(const float* x, int64_t rows, int64_t columns, std::byte* packe
         }
       }
     }
-    packed += packed_strip_bytes(rows, Format::kOffsets);
+    packed += packed_strip_bytes<Format>(rows);
   }
-}
-
-void pack_rows(DType dtype, const float* x, int64_t rows, int64_t columns, std::byte* packed) {
-  switch (dtype) {
-    case DType::kQ8_0:
-      return pack_format<Q8_0>(x, rows, columns, packed);
-    case DType::kQ4_0:
-      return pack_format<Q4_0>(x, rows, columns, packed);
-    case DType::kQ4_K:
-      return pack_format<Q4_K>(x, rows, columns, packed);
-    default:
-      return pack_format<Q6_K>(x, rows, columns, packed);
-  }
-}
-
-int64_t packed_bytes(DType dtype, int64_t rows, int64_t columns) {
-  return columns / kStripColumns * packed_strip_bytes(rows, dtype == DType::kQ6_K ? 2 : 1);
 }
