@@ -46,8 +46,10 @@ KeyBlock widen_keys(const AttentionChunk& c, const KeyBlock& narrow, float* wide
 }
 
 // scores[query, key] = q[query] · key for kQueries queries and the keys of a block.
+// `ahead`, where given: the next block, which is fetched meanwhile.
 template <typename Type, int kQueries>
-void score_tile(const AttentionChunk& c, const KeyBlock& block, int64_t query, int64_t first_key) {
+void score_tile(const AttentionChunk& c, const KeyBlock& block, int64_t query, int64_t first_key,
+                const KeyBlock* ahead) {
   const float* q = c.q + query * c.width;
   Vec sums[kQueries][kVectorTile];
 #pragma GCC unroll 8
@@ -60,6 +62,11 @@ void score_tile(const AttentionChunk& c, const KeyBlock& block, int64_t query, i
 #pragma GCC unroll 8
     for (int v = 0; v < kVectorTile; ++v)
       key[v] = Type::load(block.vectors[v] + i * block.stride_bytes);
+    if (ahead != nullptr) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectorTile; ++v)
+        __builtin_prefetch(ahead->vectors[v] + i * ahead->stride_bytes);
+    }
 #pragma GCC unroll 8
     for (int g = 0; g < kQueries; ++g) {
       const Vec component = splat(q[g * c.width + i]);
@@ -127,6 +134,13 @@ void value_tile(const AttentionChunk& c, const ValueBlock& block, int64_t query,
     const std::byte* value = block.runs[run / kKeyRun] + column * Type::kBytes;
     const int64_t end = run + kKeyRun < block.keys ? run + kKeyRun : block.keys;
     for (int64_t key = run; key < end; ++key, value += block.stride_bytes) {
+      if (block.first_key + run + 2 * kKeyRun < c.keys) {  // the same row two runs on
+        const std::byte* ahead = block.runs[run / kKeyRun + 2] + column * Type::kBytes +
+                                 key % kKeyRun * block.stride_bytes;
+#pragma GCC unroll 8
+        for (int64_t line = 0; line < kVectors * kLanes * Type::kBytes; line += 64)
+          __builtin_prefetch(ahead + line);
+      }
       Vec part[kVectors];
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) part[v] = Type::load(value + v * kLanes * Type::kBytes);
@@ -200,10 +214,12 @@ void attend_chunk_as(const AttentionChunk& c) {
   alignas(64) float widened[kMostWidened * kBlockKeys];
   for (int64_t first = 0; first < c.keys; first += kBlockKeys) {
     KeyBlock block = key_block<Type>(c, first);
+    const KeyBlock next = key_block<Type>(c, first + kBlockKeys);
     if (widen) block = widen_keys<Type>(c, block, widened);
     for_query_tiles(c.queries, [&]<int kQueries>(int64_t query) {
-      widen ? score_tile<F32, kQueries>(c, block, query, first)
-            : score_tile<Type, kQueries>(c, block, query, first);
+      const KeyBlock* ahead = query == 0 ? &next : nullptr;
+      widen ? score_tile<F32, kQueries>(c, block, query, first, ahead)
+            : score_tile<Type, kQueries>(c, block, query, first, ahead);
     });
   }
   for (int64_t query = 0; query < c.queries; ++query) exponentials(c, query);

@@ -48,21 +48,24 @@ void join(Seen& seen, const Seen& later, std::span<const int64_t> later_visible,
   }
 }
 
-// Where the keys and values of one head of one sequence lie, in runs of kKeyRun.
+// Where the keys and values of one head of one sequence lie from first_key on, in runs of kKeyRun.
 struct HeadMemory {
   DType dtype;
+  int64_t first_key = 0;
   std::vector<const std::byte*> key_runs, value_runs;
   int64_t key_stride_bytes, value_stride_bytes;
 };
 
-HeadMemory paged_head(const KvPages& kv, int64_t head, int64_t width, int64_t keys) {
+HeadMemory paged_head(const KvPages& kv, int64_t head, int64_t width, int64_t first_key,
+                      int64_t last_key) {
   const KvSlot slot{.kv = &kv, .head = head, .head_width = width};
   HeadMemory memory{.dtype = kv.dtype,
+                    .first_key = first_key,
                     .key_runs = {},
                     .value_runs = {},
                     .key_stride_bytes = slot.key_stride_bytes(),
                     .value_stride_bytes = slot.value_stride_bytes()};
-  for (int64_t token = 0; token < keys; token += kKeyRun) {
+  for (int64_t token = first_key; token < last_key; token += kKeyRun) {
     memory.key_runs.push_back(slot.key(token));
     memory.value_runs.push_back(slot.value(token));
   }
@@ -92,20 +95,21 @@ Seen attend_one_chunk(const Kernels& kernels, const QueryBlock& block, const Hea
   for (const int64_t visible : block.visible)
     scratch.visible.push_back(std::clamp<int64_t>(visible - first, 0, kChunkKeys));
   scratch.scores.resize(static_cast<size_t>(block.queries() * attention_score_stride(keys)));
-  kernels.attend_chunk({.dtype = memory.dtype,
-                        .queries = block.queries(),
-                        .keys = keys,
-                        .width = block.width,
-                        .q = block.q.data(),
-                        .visible = scratch.visible.data(),
-                        .key_runs = memory.key_runs.data() + first / kKeyRun,
-                        .value_runs = memory.value_runs.data() + first / kKeyRun,
-                        .key_stride_bytes = memory.key_stride_bytes,
-                        .value_stride_bytes = memory.value_stride_bytes,
-                        .scores = scratch.scores.data(),
-                        .largest = seen.largest.data(),
-                        .total = seen.total.data(),
-                        .y = seen.y.data()});
+  kernels.attend_chunk(
+      {.dtype = memory.dtype,
+       .queries = block.queries(),
+       .keys = keys,
+       .width = block.width,
+       .q = block.q.data(),
+       .visible = scratch.visible.data(),
+       .key_runs = memory.key_runs.data() + (first - memory.first_key) / kKeyRun,
+       .value_runs = memory.value_runs.data() + (first - memory.first_key) / kKeyRun,
+       .key_stride_bytes = memory.key_stride_bytes,
+       .value_stride_bytes = memory.value_stride_bytes,
+       .scores = scratch.scores.data(),
+       .largest = seen.largest.data(),
+       .total = seen.total.data(),
+       .y = seen.y.data()});
   return seen;
 }
 
@@ -133,7 +137,9 @@ float score_scale(int64_t head_width) {
 
 void append_scaled(std::vector<float>& q, const float* row, int64_t width) {
   const float scale = score_scale(width);
-  for (int64_t i = 0; i < width; ++i) q.push_back(row[i] * scale);
+  const size_t at = q.size();
+  q.resize(at + static_cast<size_t>(width));
+  for (int64_t i = 0; i < width; ++i) q[at + static_cast<size_t>(i)] = row[i] * scale;
 }
 
 void write_out(const Seen& seen, int64_t query, int64_t width, float* y) {
@@ -204,8 +210,9 @@ void CpuOps::run(const op::AttentionPaged& args) const {
   }
   const int64_t mean_cost = 2 * kChunkKeys * args.head_width * group;
   const auto count = static_cast<int64_t>(blocks.size());
-  const auto memory_of = [&](const PagedBlock& block) {
-    return paged_head(block.sequence->kv, block.kv_head, args.head_width, block.keys());
+  const auto memory_of = [&](const PagedBlock& block, int64_t first_key, int64_t last_key) {
+    return paged_head(block.sequence->kv, block.kv_head, args.head_width, first_key,
+                      std::min(last_key, block.keys()));
   };
 
   // Many blocks keep all threads busy by themselves; few with long pasts are shared out by chunks.
@@ -216,7 +223,8 @@ void CpuOps::run(const op::AttentionPaged& args) const {
       for (int64_t b = begin; b < end; ++b) {
         const PagedBlock& block = blocks[static_cast<size_t>(b)];
         const QueryBlock queries = queries_of(args, block);
-        write_block(args, block, attend_all(kernels_, queries, memory_of(block), scratch));
+        const HeadMemory memory = memory_of(block, 0, block.keys());
+        write_block(args, block, attend_all(kernels_, queries, memory, scratch));
       }
     });
     return;
@@ -227,16 +235,18 @@ void CpuOps::run(const op::AttentionPaged& args) const {
     for (int64_t chunk = begin; chunk < end; ++chunk) {
       const auto b = static_cast<size_t>(std::ranges::upper_bound(first_chunk, chunk) -
                                          first_chunk.begin() - 1);
+      const int64_t of_block = chunk - first_chunk[b];
+      const HeadMemory memory =
+          memory_of(blocks[b], of_block * kChunkKeys, (of_block + 1) * kChunkKeys);
       seen[static_cast<size_t>(chunk)] =
-          attend_one_chunk(kernels_, queries_of(args, blocks[b]), memory_of(blocks[b]),
-                           chunk - first_chunk[b], scratch);
+          attend_one_chunk(kernels_, queries_of(args, blocks[b]), memory, of_block, scratch);
     }
   });
   ChunkScratch scratch;
   for (size_t b = 0; b < blocks.size(); ++b) {
     const auto own = std::span(seen).subspan(static_cast<size_t>(first_chunk[b]));
     const QueryBlock queries = queries_of(args, blocks[b]);
-    write_block(args, blocks[b], attend_all(kernels_, queries, memory_of(blocks[b]), scratch, own));
+    write_block(args, blocks[b], attend_all(kernels_, queries, {}, scratch, own));
   }
 }
 
@@ -250,9 +260,13 @@ void CpuOps::run(const op::AttentionBidirectional& args) const {
     for (int64_t head = begin; head < end; ++head) {
       float* to = transposed.values().data() + head * width * padded;
       std::fill_n(to, width * padded, 0.0F);
-      for (int64_t key = 0; key < args.valid_keys; ++key) {
-        const float* from = args.k.data() + key * row_width + head * width;
-        for (int64_t i = 0; i < width; ++i) to[i * padded + key] = from[i];
+      for (int64_t run = 0; run < args.valid_keys; run += kKeyRun) {  // whole lines are written
+        const int64_t run_end = std::min(run + kKeyRun, args.valid_keys);
+        const float* from = args.k.data() + head * width;
+        for (int64_t i = 0; i < width; ++i) {
+          for (int64_t key = run; key < run_end; ++key)
+            to[i * padded + key] = from[key * row_width + i];
+        }
       }
     }
   });
@@ -265,6 +279,7 @@ void CpuOps::run(const op::AttentionBidirectional& args) const {
       const int64_t first = item % blocks * kQueriesAtATime;
       const int64_t last = std::min(first + kQueriesAtATime, args.frames);
       HeadMemory memory{.dtype = DType::kF32,
+                        .first_key = 0,
                         .key_runs = {},
                         .value_runs = {},
                         .key_stride_bytes = padded * 4,

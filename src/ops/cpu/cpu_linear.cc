@@ -70,20 +70,20 @@ void multiply_pieces(const Kernels& kernels, const Product& product, std::span<c
 }  // namespace
 
 // The rows of x in groups, as the products with weights of this dtype read them.
-std::byte* CpuOps::pack(DType dtype, std::span<const float> x, int64_t columns,
-                        std::vector<std::byte>& packed) const {
+CpuOps::PackedRows CpuOps::pack(DType dtype, std::span<const float> x, int64_t columns) const {
   const int64_t rows = static_cast<int64_t>(x.size()) / columns;
   const int64_t group_bytes = kernels_.packed_bytes(dtype, kRowGroup, columns);
-  packed.resize(static_cast<size_t>(kernels_.packed_bytes(dtype, rows, columns)));
+  auto packed = std::make_unique_for_overwrite<std::byte[]>(
+      static_cast<size_t>(kernels_.packed_bytes(dtype, rows, columns)));
   for_chunks(
       (rows + kRowGroup - 1) / kRowGroup, kRowGroup * columns, [&](int64_t begin, int64_t end) {
         for (int64_t group = begin; group < end; ++group) {
           const int64_t first = group * kRowGroup;
           kernels_.pack_rows(dtype, x.data() + first * columns, std::min(kRowGroup, rows - first),
-                             columns, packed.data() + group * group_bytes);
+                             columns, packed.get() + group * group_bytes);
         }
       });
-  return packed.data();
+  return packed;
 }
 
 void CpuOps::run(const op::LinearGroup& args) const {
@@ -91,7 +91,7 @@ void CpuOps::run(const op::LinearGroup& args) const {
   const int64_t rows = static_cast<int64_t>(args.x.size()) / columns;
   std::vector<Product> products;
   products.reserve(args.outputs.size());
-  std::vector<std::pair<DType, std::vector<std::byte>>> packings;  // one for each dtype
+  std::vector<std::pair<DType, PackedRows>> packings;  // one for each dtype
   packings.reserve(args.outputs.size());
   int64_t pieces = 0;
   for (const op::LinearOutput& output : args.outputs) {
@@ -101,10 +101,10 @@ void CpuOps::run(const op::LinearGroup& args) const {
     if (!in_blocks(output.weight, args.products)) continue;
     auto packing = std::ranges::find(packings, dtype, &decltype(packings)::value_type::first);
     if (packing == packings.end()) {
-      packing = packings.insert(packings.end(), {dtype, {}});
-      pack(dtype, args.x, columns, packing->second);
+      packings.emplace_back(dtype, pack(dtype, args.x, columns));
+      packing = packings.end() - 1;
     }
-    product.packed = packing->second.data();
+    product.packed = packing->second.get();
   }
   for_chunks(pieces, rows * columns * kOutputGroup, [&](int64_t begin, int64_t end) {
     for (const Product& product : products) {

@@ -36,9 +36,9 @@ class CpuOps : public Ops {
   void run(const op::KvWrite& args) const override;
   void run(const op::AttentionPaged& args) const override;
 
-  // Rows as the products with quantized weights of this dtype read them.
-  std::byte* pack(DType dtype, std::span<const float> x, int64_t columns,
-                  std::vector<std::byte>& packed) const;
+  // Rows as the products with weights of this dtype read them.
+  using PackedRows = std::unique_ptr<std::byte[]>;
+  PackedRows pack(DType dtype, std::span<const float> x, int64_t columns) const;
 
   // body(begin, end) over rows or elements that cost about `item_cost` multiplications each.
   void for_chunks(int64_t count, int64_t item_cost, const ThreadPool::Body& body) const;

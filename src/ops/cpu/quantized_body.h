@@ -330,12 +330,17 @@ void multiply_piece(const QuantizedProduct& p, const Piece<Format>& piece, int64
     for (int r = 0; r < kRows; ++r)
       sums[i][r] = first ? splat(0.0F) : load(y + r * p.outputs + i * kLanes);
   }
-  for (int64_t s = 0; s < count; ++s) {
+  constexpr int64_t kStripBytes = packed_strip_bytes<Format>(kRows);
+  const int64_t next_group = p.columns / kStripColumns * kStripBytes;
+  for (int64_t s = 0; s < count; ++s, x += kStripBytes) {
+    // A group's part of a piece is too short for the hardware to foresee the next one.
+#pragma GCC unroll 8
+    for (int64_t line = 0; line < kStripBytes; line += 64)
+      __builtin_prefetch(x + next_group + line, 0, 3);
     const typename Format::AStrip* strips[kParts];
 #pragma GCC unroll 8
     for (int i = 0; i < kParts; ++i) strips[i] = piece.strips[i] + s;
     accumulate<Format, kRows, kParts>(strips, x, sums);
-    x += packed_strip_bytes<Format>(kRows);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < kParts; ++i) {
