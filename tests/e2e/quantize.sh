@@ -29,6 +29,11 @@ for type in f32 bf16 f16; do
   succeeds "${ask[@]}" --model $type.gguf "$sample" "$question"
   diff answer out || failed "another answer from $type.gguf"
 done
+# Quantized models run too, and are still good enough to write digits.
+for type in q8_0 q4_0 q4_k; do
+  succeeds "${ask[@]}" --model $type.gguf "$sample" "$question"
+  grep -qE '^[0-9]( [0-9])*$' out || failed "expected digits from $type.gguf, got $(cat out)"
+done
 succeeds env STAPES_MODEL=bf16.gguf "$STAPES" trace "$sample" "$question" --out trace
 has out "logits"
 succeeds "$STAPES" tokenize --model bf16.gguf <<<"hello"

@@ -11,6 +11,7 @@ constexpr float kInt16Largest = 8191.0F;
 template <typename Type>
 struct Int16 {
   static constexpr int64_t kStrips = 1;
+  static constexpr int64_t kBytes = kStripColumns * Type::kBytes;
   static constexpr int64_t kWords = 16, kXBytes = 2 * kStripColumns;
   using AStrip = Strip<1, kWords>;
   static constexpr int kOffsets = 0;
@@ -88,6 +89,17 @@ void pack_int16_rows(const float* x, int64_t rows, int64_t columns, std::byte* p
       std::memcpy(packed + rows * Format::kXBytes + 4 * r, &scale, 4);
     }
   }
+}
+
+// Rows of weights lie apart, and many rows of x are what these products are for: nothing is
+// fetched.
+template <>
+const std::byte* strip_address<Int16<F16>>(const QuantizedProduct&, int64_t, int64_t) {
+  return nullptr;
+}
+template <>
+const std::byte* strip_address<Int16<BF16>>(const QuantizedProduct&, int64_t, int64_t) {
+  return nullptr;
 }
 
 // Unpacks strips [first, first + count) of `parts` parts.

@@ -318,10 +318,21 @@ void unpack_piece(const QuantizedProduct& p, int64_t first_part, int64_t parts, 
   }
 }
 
-// The sums of a piece continue those of the pieces to its left, which wait in y.
+// Where a part's strip lies in the file, or null beyond the product's last part.
+template <typename Format>
+const std::byte* strip_address(const QuantizedProduct& p, int64_t part, int64_t strip) {
+  const int64_t strips = p.columns / kStripColumns;
+  if (strip >= strips) part += kPartsTogether, strip = 0;
+  if (part >= p.last_tile * kTileParts) return nullptr;
+  return p.tiles + (part / kTileParts * strips + strip) * Format::kBytes / Format::kStrips;
+}
+
+// The sums of a piece continue those of the pieces to its left, which wait in y. `ahead`: weights
+// of a later piece that are fetched meanwhile, or null.
 template <typename Format, int kRows, int kParts>
 void multiply_piece(const QuantizedProduct& p, const Piece<Format>& piece, int64_t count,
-                    const std::byte* x, bool first, bool last, int64_t row, int64_t output) {
+                    const std::byte* x, const std::byte* ahead, bool first, bool last, int64_t row,
+                    int64_t output) {
   Vec sums[kParts][kRows];
   float* y = p.y + row * p.outputs + output;
 #pragma GCC unroll 8
@@ -337,6 +348,12 @@ void multiply_piece(const QuantizedProduct& p, const Piece<Format>& piece, int64
 #pragma GCC unroll 8
     for (int64_t line = 0; line < kStripBytes; line += 64)
       __builtin_prefetch(x + next_group + line, 0, 3);
+    if (ahead != nullptr) {
+      constexpr int64_t kWeightBytes = Format::kBytes / Format::kStrips;
+#pragma GCC unroll 16
+      for (int64_t line = 0; line < kWeightBytes; line += 64)
+        __builtin_prefetch(ahead + s * kWeightBytes + line, 0, 2);
+    }
     const typename Format::AStrip* strips[kParts];
 #pragma GCC unroll 8
     for (int i = 0; i < kParts; ++i) strips[i] = piece.strips[i] + s;
@@ -371,6 +388,9 @@ void with_count(int64_t count, const Run& run) {
 
 template <typename Format, int kParts>
 void multiply_parts(const QuantizedProduct& p, int64_t first_part) {
+  // With few rows, reading the next piece's weights takes as long as the products: while the i-th
+  // group is multiplied, the i-th part of it is fetched.
+  constexpr int64_t kFewRows = 64;
   Piece<Format> piece;
   const int64_t strips = p.columns / kStripColumns;
   for (int64_t first = 0; first < strips; first += kPieceStrips<Format>) {
@@ -381,8 +401,11 @@ void multiply_parts(const QuantizedProduct& p, int64_t first_part) {
     for (int64_t row = 0; row < p.rows; row += kRowGroup) {
       const int64_t rows = row + kRowGroup < p.rows ? kRowGroup : p.rows - row;
       const int64_t strip_bytes = packed_strip_bytes<Format>(rows);
+      const bool fetch = p.rows <= kFewRows && row / kRowGroup < kParts;
+      const std::byte* ahead =
+          fetch ? strip_address<Format>(p, first_part + row / kRowGroup, first + count) : nullptr;
       with_count(rows, [&]<int kRows>() {
-        multiply_piece<Format, kRows, kParts>(p, piece, count, group + first * strip_bytes,
+        multiply_piece<Format, kRows, kParts>(p, piece, count, group + first * strip_bytes, ahead,
                                               first == 0, first + count == strips, row,
                                               first_part * kLanes);
       });
