@@ -112,8 +112,8 @@ class Engine {
  public:
   // A model folder in the Hugging Face layout, or a GGUF file that `stapes quantize` wrote. Throws
   // kNotFound, kInvalidModel, kUsage (options out of range), kTooLarge (more key/value memory asked
-  // for than there is), kUnsupported (the weights are larger than the memory; a key/value precision
-  // that this build lacks; a file that is newer than this build).
+  // for than there is), kUnsupported (the weights are larger than the memory; a file that is newer
+  // than this build).
   static Engine open(const std::filesystem::path& model, const EngineOptions& options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;

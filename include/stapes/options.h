@@ -33,7 +33,7 @@ struct SamplingOptions {
 enum class AudioRule : uint8_t { kHuggingFace, kVllm };
 
 // How keys and values are stored.
-enum class KvPrecision : uint8_t { kF32, kBf16, kInt8 };
+enum class KvPrecision : uint8_t { kF32, kBf16 };
 
 struct EngineOptions {
   int threads = 0;  // 0: all cores

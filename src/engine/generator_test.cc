@@ -166,7 +166,8 @@ std::vector<TokenId> greedy_from_scratch(const LoadedModel& loaded, const Reques
   std::vector<int64_t> ids(prepared.prompt.ids.begin(), prepared.prompt.ids.end());
   std::vector<TokenId> generated;
   const Decoder& decoder = loaded.model.decoder();
-  const KvLayout layout = KvLayout::of(decoder.config(), 64);
+  KvLayout layout = KvLayout::of(decoder.config(), 64);
+  layout.dtype = loaded.kv_layout.dtype;
   for (int i = 0; i < request.sampling.max_tokens; ++i) {
     Tensor x = decoder.embed(ids);
     for (const AudioSpan& span : prepared.prompt.audio_spans) {

@@ -138,17 +138,8 @@ Tokenizer load_tokenizer(const ModelSource& source) {
 
 KvLayout layout_of(const DecoderConfig& config, KvPrecision precision) {
   KvLayout layout = KvLayout::of(config);
-  switch (precision) {
-    case KvPrecision::kF32:
-      layout.dtype = DType::kF32;
-      return layout;
-    case KvPrecision::kBf16:
-      layout.dtype = DType::kBF16;
-      return layout;
-    case KvPrecision::kInt8:
-      break;
-  }
-  fail(ErrorCode::kUnsupported, "this build keeps keys and values as f32 or bf16, not in 8 bits");
+  layout.dtype = precision == KvPrecision::kF32 ? DType::kF32 : DType::kBF16;
+  return layout;
 }
 
 LoadedModel load_model(const fs::path& model_path, const EngineOptions& options) {

@@ -49,7 +49,7 @@ LoadedModel load_model(const std::filesystem::path& model, const EngineOptions& 
 LoadedModel load_model(const std::filesystem::path& model, const EngineOptions& options,
                        std::unique_ptr<const Ops> ops);
 
-// How keys and values of a precision lie in pages. Throws kUnsupported.
+// How keys and values of a precision lie in pages.
 KvLayout layout_of(const DecoderConfig& config, KvPrecision precision);
 
 }  // namespace stapes
