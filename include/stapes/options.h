@@ -32,8 +32,9 @@ struct SamplingOptions {
 // one token more for a quarter of all lengths.
 enum class AudioRule : uint8_t { kHuggingFace, kVllm };
 
-// How keys and values are stored.
-enum class KvPrecision : uint8_t { kF32, kBf16 };
+// How keys and values are stored. kInt8: integers with one scale for 32 components of a key and for
+// each value of a head, about half of bf16's memory.
+enum class KvPrecision : uint8_t { kF32, kBf16, kInt8 };
 
 struct EngineOptions {
   int threads = 0;  // 0: all cores

@@ -1,12 +1,13 @@
 #include "bench/bench_report.h"
-#include "base/available_memory.h"
 
 #include <chrono>
 #include <memory>
 #include <utility>
 
+#include "base/available_memory.h"
 #include "base/fail.h"
 #include "base/thread_pool.h"
+#include "engine/loaded_model.h"
 #include "model/model.h"
 #include "ops/ops.h"
 
@@ -55,7 +56,8 @@ Model make_model(const BenchOptions& options, const ModelConfig& config, const O
 
 void run_cases(const Model& model, const Ops& ops, const BenchOptions& options,
                const BenchObserver& observer, BenchReport& report) {
-  const BenchRun run(model, ops, report.machine);
+  const BenchRun run(model, ops, report.machine,
+                     layout_of(model.config().decoder, options.plan.kv));
   if (!report.model.is_synthetic) report.first_token_ms = run.one_token_ms();
   if (observer.on_model) observer.on_model(report);
   for (const BenchCase& bench_case : cases_of(options.plan, model.config())) {
@@ -72,7 +74,8 @@ BenchReport bench_file(const BenchOptions& options, const Ops& ops, BenchReport 
   report.load_ms = ms_since(start);
   report.model = describe(options.model.string(), false, model);
   const std::vector<BenchCase> cases = cases_of(options.plan, model.config());
-  check_memory(report.model.name, report.model.size_bytes, working_bytes(cases, model.config()));
+  check_memory(report.model.name, report.model.size_bytes,
+               working_bytes(cases, layout_of(model.config().decoder, options.plan.kv)));
   run_cases(model, ops, options, observer, report);
   return report;
 }
@@ -92,8 +95,9 @@ BenchReport run_bench(const BenchOptions& options, const BenchObserver& observer
   ModelConfig config;
   if (is_synthetic) {  // all that can be refused is refused before anything takes time
     config = bench_config(options.shape);
-    check_memory(options.shape, synthetic_model_bytes(config, options.types),
-                 working_bytes(cases_of(options.plan, config), config));
+    check_memory(
+        options.shape, synthetic_model_bytes(config, options.types),
+        working_bytes(cases_of(options.plan, config), layout_of(config.decoder, options.plan.kv)));
   }
   BenchReport report;
   report.machine = probe_machine(ThreadPool(options.threads).threads());

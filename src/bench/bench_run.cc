@@ -14,13 +14,6 @@
 namespace stapes {
 namespace {
 
-// Keys and values as the engine keeps them by default.
-KvLayout engine_layout(const DecoderConfig& config) {
-  KvLayout layout = KvLayout::of(config);
-  layout.dtype = DType::kBF16;
-  return layout;
-}
-
 // Rows of a prompt that go through the model together, as in the engine.
 constexpr int64_t kChunkRows = 512;
 constexpr int64_t kWarmUpTokens = 2;
@@ -151,18 +144,18 @@ std::vector<BenchCase> cases_of(const BenchPlan& plan, const ModelConfig& config
   return cases;
 }
 
-int64_t working_bytes(const std::vector<BenchCase>& cases, const ModelConfig& config) {
+int64_t working_bytes(const std::vector<BenchCase>& cases, const KvLayout& kv) {
   constexpr int64_t kActivations = int64_t{512} << 20;  // of 512 rows or a clip, rounded up
-  const KvLayout layout = engine_layout(config.decoder);
   int64_t most = 0;
   for (const BenchCase& c : cases) {
-    most = std::max(most, SyntheticContext::size_bytes(layout, c.batch, c.context + c.tokens));
+    most = std::max(most, SyntheticContext::size_bytes(kv, c.batch, c.context + c.tokens));
   }
   return most + kActivations;
 }
 
-BenchRun::BenchRun(const Model& model, const Ops& ops, const MachineSpeed& machine)
-    : model_(model), ops_(ops), machine_(machine) {}
+BenchRun::BenchRun(const Model& model, const Ops& ops, const MachineSpeed& machine,
+                   const KvLayout& kv)
+    : model_(model), ops_(ops), machine_(machine), kv_(kv) {}
 
 BenchResult BenchRun::run(const BenchCase& bench_case, int repeat) const {
   STAPES_CHECK(repeat > 0);
@@ -171,7 +164,7 @@ BenchResult BenchRun::run(const BenchCase& bench_case, int repeat) const {
                                  : bench_case.kind == BenchKind::kPrefill
                                      ? prefill_ms(bench_case, repeat)
                                      : decode_ms(bench_case, repeat);
-  const CostModel costs(model_, engine_layout(model_.config().decoder));
+  const CostModel costs(model_, kv_);
   const ForwardCost cost = cost_of(bench_case, costs);
   BenchResult result{.bench_case = bench_case, .ms = spread_of(ms)};
   const double seconds = result.ms.median * 1e-3;
@@ -190,7 +183,7 @@ double BenchRun::one_token_ms() const {
 
 std::vector<double> BenchRun::prefill_ms(const BenchCase& bench_case, int repeat) const {
   const DecoderConfig& config = model_.config().decoder;
-  const SyntheticContext context(ops_, engine_layout(config), 1, 0, bench_case.tokens);
+  const SyntheticContext context(ops_, kv_, 1, 0, bench_case.tokens);
   const auto read = [&](const CostedStep& chunk) {
     const std::vector<int64_t> ids =
         random_ids(chunk.rows, config.vocabulary, static_cast<uint64_t>(chunk.start_position));
@@ -210,7 +203,7 @@ std::vector<double> BenchRun::prefill_ms(const BenchCase& bench_case, int repeat
 
 std::vector<double> BenchRun::decode_ms(const BenchCase& bench_case, int repeat) const {
   const DecoderConfig& config = model_.config().decoder;
-  const SyntheticContext context(ops_, engine_layout(config), bench_case.batch, bench_case.context,
+  const SyntheticContext context(ops_, kv_, bench_case.batch, bench_case.context,
                                  bench_case.context + bench_case.tokens);
   const auto generate = [&](int64_t tokens) {
     for (int64_t i = 0; i < tokens; ++i) {

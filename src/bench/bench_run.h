@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "bench/machine_probe.h"
+#include "model/kv_view.h"
 #include "model/model.h"
 #include "ops/ops.h"
+#include "stapes/options.h"
 
 namespace stapes {
 
@@ -21,7 +23,8 @@ struct BenchPlan {
   // Sequences that go on together. 1 is measured at every context, more at the shortest only.
   std::vector<int64_t> batches = {};
   double audio_seconds = 0;
-  int repeat = 3;  // measured repetitions, after a warm-up
+  KvPrecision kv = KvPrecision::kBf16;  // as the engine's default
+  int repeat = 3;                       // measured repetitions, after a warm-up
 };
 
 enum class BenchKind : uint8_t { kPrefill, kDecode, kAudio };
@@ -59,12 +62,12 @@ struct BenchResult {
 // In the order in which they are run. Throws kUsage for a case that is too long for the model.
 std::vector<BenchCase> cases_of(const BenchPlan& plan, const ModelConfig& config);
 // The most memory that any of the cases takes beside the weights: keys, values and activations.
-int64_t working_bytes(const std::vector<BenchCase>& cases, const ModelConfig& config);
+int64_t working_bytes(const std::vector<BenchCase>& cases, const KvLayout& kv);
 
 class BenchRun {
  public:
   // All must outlive the run.
-  BenchRun(const Model& model, const Ops& ops, const MachineSpeed& machine);
+  BenchRun(const Model& model, const Ops& ops, const MachineSpeed& machine, const KvLayout& kv);
 
   BenchResult run(const BenchCase& bench_case, int repeat) const;
   // One token of a new sequence; ms. The first one after loading touches every weight.
@@ -78,6 +81,7 @@ class BenchRun {
   const Model& model_;
   const Ops& ops_;
   const MachineSpeed& machine_;
+  KvLayout kv_;
 };
 
 }  // namespace stapes

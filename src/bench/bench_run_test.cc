@@ -55,10 +55,10 @@ TEST(BenchRun, WorkingMemoryIsThatOfTheLargestCase) {
   KvLayout layout = KvLayout::of(config.decoder);
   layout.dtype = DType::kBF16;  // as the engine keeps them
   const int64_t page_bytes = layout.page_bytes();
-  const int64_t nothing = working_bytes({}, config);
+  const int64_t nothing = working_bytes({}, layout);
   EXPECT_EQ(working_bytes({{.kind = BenchKind::kDecode, .tokens = 16, .context = 16, .batch = 3},
                            {.kind = BenchKind::kPrefill, .tokens = 64}},
-                          config) -
+                          layout) -
                 nothing,
             6 * page_bytes);
 }
@@ -109,7 +109,7 @@ TEST_F(OnTiny, TheCostOfAClipIsCounted) {
 TEST_F(OnTiny, EveryKindIsMeasured) {
   const MachineSpeed machine{
       .threads = 2, .bandwidth_gb_s = 10, .int8_gop_s = 400, .f32_gflop_s = 100};
-  const BenchRun run(model_, *ops_, machine);
+  const BenchRun run(model_, *ops_, machine, KvLayout::of(config_.decoder));
   const std::vector<BenchCase> cases = cases_of({.prefill_tokens = {520},
                                                  .decode_tokens = 3,
                                                  .contexts = {20},

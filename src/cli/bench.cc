@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "bench/bench_report.h"
 #include "cli/commands.h"
+#include "cli/model_flags.h"
 #include "cli/output.h"
 
 namespace stapes::cli {
@@ -174,6 +175,7 @@ void add_case_flags(CLI::App& app, BenchPlan& plan) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->check(CLI::Range(1, 4096).description(""));
+  add_kv_flag(app, plan.kv);
   app.add_option("--audio", plan.audio_seconds, "Hear a clip of so many seconds; 0: none")
       ->type_name("S")
       ->check(CLI::NonNegativeNumber.description(""));

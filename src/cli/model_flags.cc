@@ -41,11 +41,17 @@ fs::path ModelFlag::path() const {
        kModelsBesideProgram[0], program_folder.string());
 }
 
+void add_kv_flag(CLI::App& app, KvPrecision& precision) {
+  const std::map<std::string, KvPrecision> precisions = {
+      {"f32", KvPrecision::kF32}, {"bf16", KvPrecision::kBf16}, {"int8", KvPrecision::kInt8}};
+  app.add_option("--kv", precision, "How keys and values are stored: f32, bf16 or int8")
+      ->type_name("TYPE")
+      ->transform(CLI::CheckedTransformer(precisions).description(""));
+}
+
 void EngineFlags::add_to(CLI::App& app) {
   const std::map<std::string, AudioRule> rules = {{"hf", AudioRule::kHuggingFace},
                                                   {"vllm", AudioRule::kVllm}};
-  const std::map<std::string, KvPrecision> precisions = {
-      {"f32", KvPrecision::kF32}, {"bf16", KvPrecision::kBf16}};
   app.add_option("--threads", options_.threads, "Threads to compute with; 0: all cores")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));
@@ -57,9 +63,7 @@ void EngineFlags::add_to(CLI::App& app) {
                  "Longest prompt and answer together, in tokens; 0: what the model allows")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));
-  app.add_option("--kv", options_.kv_dtype, "How keys and values are stored: f32 or bf16")
-      ->type_name("TYPE")
-      ->transform(CLI::CheckedTransformer(precisions).description(""));
+  add_kv_flag(app, options_.kv_dtype);
   app.add_option("--kv-tokens", options_.max_kv_tokens,
                  "Tokens whose keys and values are kept; 0: what the memory allows")
       ->type_name("N")

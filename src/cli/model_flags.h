@@ -24,6 +24,9 @@ class ModelFlag {
   std::string named_;
 };
 
+// --kv.
+void add_kv_flag(CLI::App& app, KvPrecision& precision);
+
 // --threads, --audio-rule, --max-context, --kv, --kv-tokens.
 class EngineFlags {
  public:

@@ -138,7 +138,17 @@ Tokenizer load_tokenizer(const ModelSource& source) {
 
 KvLayout layout_of(const DecoderConfig& config, KvPrecision precision) {
   KvLayout layout = KvLayout::of(config);
-  layout.dtype = precision == KvPrecision::kF32 ? DType::kF32 : DType::kBF16;
+  switch (precision) {
+    case KvPrecision::kF32:
+      layout.dtype = DType::kF32;
+      break;
+    case KvPrecision::kBf16:
+      layout.dtype = DType::kBF16;
+      break;
+    case KvPrecision::kInt8:
+      layout.dtype = DType::kI8;
+      break;
+  }
   return layout;
 }
 

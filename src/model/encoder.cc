@@ -14,6 +14,11 @@ namespace stapes {
 // alone, and 16-bit weights can be multiplied in the fast way.
 constexpr auto kProducts = op::Products::kInt16;
 
+// Attention is as exact as the products beside it: f32 weights are multiplied in f32.
+op::Products attention_products(const EncoderBlockWeights& weights) {
+  return weights.query.weight.dtype == DType::kF32 ? op::Products::kF32 : kProducts;
+}
+
 // P = encoder_positions(S).
 struct Encoder::Scratch {
   int64_t positions;  // P
@@ -108,7 +113,8 @@ void Encoder::block(const EncoderBlockWeights& w, int64_t valid_keys, Scratch& s
                                  .heads = config_.heads,
                                  .frames = s.positions,
                                  .valid_keys = valid_keys,
-                                 .y = s.attended});
+                                 .y = s.attended,
+                                 .products = attention_products(w)});
   linear(w.out, s.attended, s.normed);
   ops_->add({.a = s.x, .b = s.normed, .y = s.x});
 

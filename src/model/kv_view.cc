@@ -14,12 +14,11 @@ KvLayout KvLayout::of(const DecoderConfig& config, int64_t page_tokens) {
 
 KvPages KvView::layer(int64_t index) const {
   STAPES_CHECK(index >= 0 && index < layout.layers);
-  const int64_t layer_bytes = 2 * layout.plane_bytes();
   return {.pages = pages,
           .dtype = layout.dtype,
           .page_tokens = layout.page_tokens,
-          .key_offset_bytes = index * layer_bytes,
-          .value_offset_bytes = index * layer_bytes + layout.plane_bytes()};
+          .key_offset_bytes = index * layout.layer_bytes(),
+          .value_offset_bytes = index * layout.layer_bytes() + layout.key_bytes()};
 }
 
 }  // namespace stapes

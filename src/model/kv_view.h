@@ -6,30 +6,33 @@
 #include <cstdint>
 #include <span>
 
+#include "ops/kv_slot.h"
 #include "ops/ops.h"
 #include "spec/model_config.h"
 
 namespace stapes {
 
 // One page holds page_tokens consecutive tokens of one sequence for all layers:
-//   [layers, 2]: keys [K, W, page_tokens], then values [K, page_tokens, W]
+//   [layers]: keys [K, W, page_tokens], then values [K, page_tokens, W] (ops/kv_slot.h)
 // so that what one head reads of a page is one contiguous block.
 struct KvLayout {
   int64_t layers = 0;
-  int64_t kv_heads = 0;    // K
-  int64_t head_width = 0;  // W
-  int64_t page_tokens = 16;  // a multiple of 16
-  DType dtype = DType::kF32;
+  int64_t kv_heads = 0;                   // K
+  int64_t head_width = 0;                 // W
+  int64_t page_tokens = kPageTokensUnit;  // a multiple of it
+  DType dtype = DType::kF32;              // or kBF16, kI8
 
-  static KvLayout of(const DecoderConfig& config, int64_t page_tokens = 16);
+  static KvLayout of(const DecoderConfig& config, int64_t page_tokens = kPageTokensUnit);
 
-  int64_t page_bytes() const { return layers * 2 * plane_bytes(); }
+  int64_t page_bytes() const { return layers * layer_bytes(); }
   // Pages that hold `tokens` tokens.
   int64_t pages_for(int64_t tokens) const { return (tokens + page_tokens - 1) / page_tokens; }
-  // The keys, or the values, of one layer in one page.
-  int64_t plane_bytes() const {
-    return kv_heads * page_tokens * head_width * static_cast<int64_t>(size_bytes(dtype));
+  // The keys of one layer in one page, and the values.
+  int64_t key_bytes() const { return kv_heads * key_plane_bytes(dtype, head_width, page_tokens); }
+  int64_t value_bytes() const {
+    return kv_heads * value_plane_bytes(dtype, head_width, page_tokens);
   }
+  int64_t layer_bytes() const { return key_bytes() + value_bytes(); }
 };
 
 // One sequence's pages in token order: token t is in pages[t / page_tokens]. Pages are page_bytes()

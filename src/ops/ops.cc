@@ -1,6 +1,8 @@
 // One place for the checks of every operation: what passes here fits together for every table.
 #include "ops/ops.h"
 
+#include "ops/kv_slot.h"
+
 #include <algorithm>
 #include <new>
 
@@ -46,8 +48,8 @@ void check_sequences(std::span<const RaggedSequence> sequences, int64_t rows) {
     next_row += sequence.rows;
     const KvPages& kv = sequence.kv;
     const int64_t tokens = sequence.start_position + sequence.rows;
-    STAPES_CHECK(kv.dtype == DType::kF32 || kv.dtype == DType::kBF16);
-    STAPES_CHECK(kv.page_tokens > 0 && kv.page_tokens % 16 == 0);
+    STAPES_CHECK(kv.dtype == DType::kF32 || kv.dtype == DType::kBF16 || is_integer_kv(kv.dtype));
+    STAPES_CHECK(kv.page_tokens > 0 && kv.page_tokens % kPageTokensUnit == 0);
     STAPES_CHECK(static_cast<int64_t>(kv.pages.size()) * kv.page_tokens >= tokens,
                  "{} pages of {} tokens for a sequence of {}", kv.pages.size(), kv.page_tokens,
                  tokens);

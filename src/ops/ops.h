@@ -25,10 +25,13 @@
 
 namespace stapes {
 
+// Tokens of a page come in multiples of this: whole vectors of keys at every level.
+inline constexpr int64_t kPageTokensUnit = 16;
+
 // The keys and values of one layer of one sequence, in pages of page_tokens tokens (a multiple of
-// 16): token t is slot t % page_tokens of pages[t / page_tokens]. In a page, the layer's keys lie
-// as [K, W, page_tokens] at key_offset_bytes, its values as [K, page_tokens, W] at
-// value_offset_bytes, both as kF32 or kBF16.
+// kPageTokensUnit): token t is slot t % page_tokens of pages[t / page_tokens]. In a page, the
+// layer's keys lie as [K, W, page_tokens] at key_offset_bytes, its values as [K, page_tokens, W] at
+// value_offset_bytes, both as kF32 or kBF16, or in integers with scales (kI8, kI16: ops/kv_slot.h).
 struct KvPages {
   std::span<std::byte* const> pages;
   DType dtype = DType::kF32;
@@ -49,10 +52,10 @@ struct RaggedSequence {
 // The arguments of each operation.
 namespace op {
 
-// How products with f16 and bf16 weights may be computed. kInt16: as integers in blocks of 32
-// columns, whose error is 2^-14 of the largest value of a block of x and of the weight. A table may
-// take f32 all the same. (Weights in f32 are always multiplied in f32, quantized ones always with x
-// in 8 bits.)
+// How products with f16 and bf16 weights, or those of attention, may be computed. kInt16: as
+// integers in blocks of 32 columns, whose error is 2^-14 of the largest value of a block of x and
+// of the weight. A table may take f32 all the same. (Weights in f32 are always multiplied in f32,
+// quantized ones always with x in 8 bits.)
 enum class Products : uint8_t { kF32, kInt16 };
 
 // y = x · weightᵀ (+ bias). Where the weight is quantized, x is quantized too: 8 bits in blocks of
@@ -174,6 +177,8 @@ struct Rope {
 };
 
 // Every query sees keys [0, valid_keys); scores are scaled by 1 / sqrt(W). y may not be q, k or v.
+// As integers queries, keys and values have errors of 2^-14 of the largest value in 32 components,
+// weights of 2^-13 of the largest among 64 keys.
 struct AttentionBidirectional {
   std::span<const float> q;  // [S, H · W]
   std::span<const float> k;  // [S, H · W]
@@ -182,6 +187,7 @@ struct AttentionBidirectional {
   int64_t frames = 0;        // S
   int64_t valid_keys = 0;    // in [1, S]
   std::span<float> y;        // [S, H · W]
+  Products products = Products::kF32;
 };
 
 // Writes the rows' keys and values to their sequences' pages.

@@ -23,8 +23,8 @@ namespace {
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the limit of the format's own library
 constexpr int kMaxDimensions = 8;
-constexpr std::array kDTypes = {DType::kF32, DType::kF16, DType::kBF16,
-                                DType::kI64, DType::kI32, DType::kU8};
+constexpr std::array kDTypes = {DType::kF32, DType::kF16, DType::kBF16, DType::kI64,
+                                DType::kI32, DType::kI16, DType::kI8,   DType::kU8};
 
 // Stops the parser at what the DOM would hide (duplicate keys) or swell up on (deep nesting, long
 // arrays): a header is an object of objects, whose values are strings or short arrays.

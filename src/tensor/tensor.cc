@@ -39,9 +39,11 @@ size_t size_bytes(DType dtype) {
       return 4;
     case DType::kF16:
     case DType::kBF16:
+    case DType::kI16:
       return 2;
     case DType::kI64:
       return 8;
+    case DType::kI8:
     case DType::kU8:
       return 1;
     default:
@@ -63,6 +65,10 @@ const char* name(DType dtype) {
       return "I64";
     case DType::kI32:
       return "I32";
+    case DType::kI16:
+      return "I16";
+    case DType::kI8:
+      return "I8";
     case DType::kU8:
       return "U8";
     case DType::kQ8_0:

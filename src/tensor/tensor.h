@@ -12,7 +12,20 @@
 namespace stapes {
 
 // The quantized ones are block formats (tensor/quantized.h): they have no size per element.
-enum class DType : uint8_t { kF32, kF16, kBF16, kI64, kI32, kU8, kQ8_0, kQ4_0, kQ4_K, kQ6_K };
+enum class DType : uint8_t {
+  kF32,
+  kF16,
+  kBF16,
+  kI64,
+  kI32,
+  kI16,
+  kI8,
+  kU8,
+  kQ8_0,
+  kQ4_0,
+  kQ4_K,
+  kQ6_K
+};
 
 bool is_quantized(DType dtype);
 // Of one element. Aborts for a quantized dtype.

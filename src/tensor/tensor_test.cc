@@ -129,6 +129,8 @@ TEST(DTypes, HaveSizesAndNames) {
   EXPECT_EQ(size_bytes(DType::kBF16), 2U);
   EXPECT_EQ(size_bytes(DType::kI64), 8U);
   EXPECT_EQ(size_bytes(DType::kI32), 4U);
+  EXPECT_EQ(size_bytes(DType::kI16), 2U);
+  EXPECT_EQ(size_bytes(DType::kI8), 1U);
   EXPECT_EQ(size_bytes(DType::kU8), 1U);
   EXPECT_STREQ(name(DType::kBF16), "BF16");
 }

@@ -1,5 +1,5 @@
-// Attention of a few queries to a chunk of keys and values, for one level. Included by the
-// kernels_LEVEL.cc of the levels after kernels_body.h.
+// Attention of a few queries to a chunk of keys and values in f32 or bf16, for one level. Included
+// by the kernels_LEVEL.cc of the levels after kernels_body.h.
 //
 // Every score is one sum over the width in order, every output one sum over the keys in order: a
 // query has the same bits alone and beside others.
@@ -8,8 +8,7 @@ constexpr int kQueryTile = 6;   // queries and ...
 constexpr int kVectorTile = 4;  // ... vectors of keys (or of the width) whose sums are in registers
 // Keys that all queries use before the next ones are read: they stay in the first-level cache.
 constexpr int64_t kBlockKeys = kVectorTile * kLanes;
-constexpr int64_t kMostWidened =
-    128;  // widest head whose block of bf16 is widened for many queries
+constexpr int64_t kMostWidened = 128;  // widest head whose bf16 keys are widened for many queries
 
 // A block's keys by vectors; a vector beyond the last key stands for the last one again.
 struct KeyBlock {
@@ -100,7 +99,7 @@ void exponentials(const AttentionChunk& c, int64_t query) {
   const float shift = largest(top);
   Vec total = splat(0.0F);
   for (i = 0; i < visible; i += kLanes) {
-    const Vec e = exp(load(scores + i) - shift);
+    const Vec e = exp_of_negative(load(scores + i) - shift);
     total += e;
     store(e, scores + i);
   }
@@ -233,8 +232,4 @@ void attend_chunk_as(const AttentionChunk& c) {
       value_queries<Type, kQueries>(c, block, query);
     });
   }
-}
-
-void attend_chunk(const AttentionChunk& c) {
-  c.dtype == DType::kBF16 ? attend_chunk_as<BF16>(c) : attend_chunk_as<F32>(c);
 }

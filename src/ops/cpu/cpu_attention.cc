@@ -54,6 +54,8 @@ struct HeadMemory {
   int64_t first_key = 0;
   std::vector<const std::byte*> key_runs, value_runs;
   int64_t key_stride_bytes, value_stride_bytes;
+  std::vector<const float*> key_scale_runs = {}, value_scale_runs = {};  // integers only
+  int64_t key_scale_stride = 0;
 };
 
 HeadMemory paged_head(const KvPages& kv, int64_t head, int64_t width, int64_t first_key,
@@ -69,6 +71,13 @@ HeadMemory paged_head(const KvPages& kv, int64_t head, int64_t width, int64_t fi
     memory.key_runs.push_back(slot.key(token));
     memory.value_runs.push_back(slot.value(token));
   }
+  if (is_integer_kv(kv.dtype)) {
+    memory.key_scale_stride = kv.page_tokens;
+    for (int64_t token = first_key; token < last_key; token += kKeyRun) {
+      memory.key_scale_runs.push_back(slot.key_scale(token));
+      memory.value_scale_runs.push_back(slot.value_scale(token));
+    }
+  }
   return memory;
 }
 
@@ -83,6 +92,7 @@ struct QueryBlock {
 // Scratch of one thread.
 struct ChunkScratch {
   std::vector<float> scores;
+  std::vector<std::byte> packed;
   std::vector<int64_t> visible;
 };
 
@@ -95,6 +105,12 @@ Seen attend_one_chunk(const Kernels& kernels, const QueryBlock& block, const Hea
   for (const int64_t visible : block.visible)
     scratch.visible.push_back(std::clamp<int64_t>(visible - first, 0, kChunkKeys));
   scratch.scores.resize(static_cast<size_t>(block.queries() * attention_score_stride(keys)));
+  const int64_t first_run = (first - memory.first_key) / kKeyRun;
+  const bool integers = is_integer_kv(memory.dtype);
+  if (integers) {
+    scratch.packed.resize(
+        static_cast<size_t>(attention_packed_bytes(block.queries(), keys, block.width)));
+  }
   kernels.attend_chunk(
       {.dtype = memory.dtype,
        .queries = block.queries(),
@@ -102,10 +118,14 @@ Seen attend_one_chunk(const Kernels& kernels, const QueryBlock& block, const Hea
        .width = block.width,
        .q = block.q.data(),
        .visible = scratch.visible.data(),
-       .key_runs = memory.key_runs.data() + (first - memory.first_key) / kKeyRun,
-       .value_runs = memory.value_runs.data() + (first - memory.first_key) / kKeyRun,
+       .key_runs = memory.key_runs.data() + first_run,
+       .value_runs = memory.value_runs.data() + first_run,
        .key_stride_bytes = memory.key_stride_bytes,
        .value_stride_bytes = memory.value_stride_bytes,
+       .key_scale_runs = integers ? memory.key_scale_runs.data() + first_run : nullptr,
+       .value_scale_runs = integers ? memory.value_scale_runs.data() + first_run : nullptr,
+       .key_scale_stride = memory.key_scale_stride,
+       .packed = scratch.packed.data(),
        .scores = scratch.scores.data(),
        .largest = seen.largest.data(),
        .total = seen.total.data(),
@@ -250,26 +270,32 @@ void CpuOps::run(const op::AttentionPaged& args) const {
   }
 }
 
-// The keys of every head are transposed first, into the order in which pages hold them.
+// Keys and values are written to pages of their own first, in the order in which kernels read them.
 void CpuOps::run(const op::AttentionBidirectional& args) const {
+  constexpr int64_t kFramesAPage = 64;
   const int64_t row_width = length(args.q) / args.frames;
   const int64_t width = row_width / args.heads;
-  const int64_t padded = (args.valid_keys + kKeyRun - 1) / kKeyRun * kKeyRun;
-  Buffer transposed = buffer(args.heads * width * padded);  // [H, W, padded]
-  for_chunks(args.heads, width * padded, [&](int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) {
-      float* to = transposed.values().data() + head * width * padded;
-      std::fill_n(to, width * padded, 0.0F);
-      for (int64_t run = 0; run < args.valid_keys; run += kKeyRun) {  // whole lines are written
-        const int64_t run_end = std::min(run + kKeyRun, args.valid_keys);
-        const float* from = args.k.data() + head * width;
-        for (int64_t i = 0; i < width; ++i) {
-          for (int64_t key = run; key < run_end; ++key)
-            to[i * padded + key] = from[key * row_width + i];
-        }
-      }
+  const DType dtype = args.products == op::Products::kInt16 ? DType::kI16 : DType::kF32;
+  const int64_t key_bytes = args.heads * key_plane_bytes(dtype, width, kFramesAPage);
+  const int64_t page_bytes = key_bytes + args.heads * value_plane_bytes(dtype, width, kFramesAPage);
+  const int64_t pages = (args.valid_keys + kFramesAPage - 1) / kFramesAPage;
+  Buffer memory = buffer(pages * page_bytes / 4);
+  std::vector<std::byte*> page_list;
+  for (int64_t page = 0; page < pages; ++page)
+    page_list.push_back(reinterpret_cast<std::byte*>(memory.values().data()) + page * page_bytes);
+  const KvPages kv{.pages = page_list,
+                   .dtype = dtype,
+                   .page_tokens = kFramesAPage,
+                   .key_offset_bytes = 0,
+                   .value_offset_bytes = key_bytes};
+  for_chunks(pages, kFramesAPage * row_width, [&](int64_t begin, int64_t end) {
+    const int64_t last = std::min(end * kFramesAPage, args.valid_keys);
+    for (int64_t frame = begin * kFramesAPage; frame < last; ++frame) {
+      write_kv_row(kv, args.heads, width, frame, args.k.data() + frame * row_width,
+                   args.v.data() + frame * row_width);
     }
   });
+
   const int64_t blocks = (args.frames + kQueriesAtATime - 1) / kQueriesAtATime;
   const int64_t cost = 2 * kQueriesAtATime * args.valid_keys * width;
   for_chunks(args.heads * blocks, cost, [&](int64_t begin, int64_t end) {
@@ -278,23 +304,13 @@ void CpuOps::run(const op::AttentionBidirectional& args) const {
       const int64_t head = item / blocks;
       const int64_t first = item % blocks * kQueriesAtATime;
       const int64_t last = std::min(first + kQueriesAtATime, args.frames);
-      HeadMemory memory{.dtype = DType::kF32,
-                        .first_key = 0,
-                        .key_runs = {},
-                        .value_runs = {},
-                        .key_stride_bytes = padded * 4,
-                        .value_stride_bytes = row_width * 4};
-      for (int64_t key = 0; key < args.valid_keys; key += kKeyRun) {
-        const auto bytes = [](const float* p) { return reinterpret_cast<const std::byte*>(p); };
-        memory.key_runs.push_back(bytes(transposed.values().data() + head * width * padded + key));
-        memory.value_runs.push_back(bytes(args.v.data() + key * row_width + head * width));
-      }
       QueryBlock queries{.q = {}, .visible = {}, .width = width};
       for (int64_t s = first; s < last; ++s) {
         append_scaled(queries.q, args.q.data() + s * row_width + head * width, width);
         queries.visible.push_back(args.valid_keys);
       }
-      const Seen seen = attend_all(kernels_, queries, memory, scratch);
+      const HeadMemory of_head = paged_head(kv, head, width, 0, args.valid_keys);
+      const Seen seen = attend_all(kernels_, queries, of_head, scratch);
       for (int64_t s = first; s < last; ++s)
         write_out(seen, s - first, width, args.y.data() + s * row_width + head * width);
     }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ops/kv_slot.h"
 #include "tensor/quantized.h"
 
 namespace stapes {
@@ -44,9 +45,10 @@ inline constexpr int64_t kRowGroup = 4;
 //   scores = q · key; of the keys that a query sees: largest = max, total = Σ e^(score - largest),
 //   y = Σ e^(score - largest) · value.
 // Keys lie transposed, in runs of kKeyRun: component i of key t of a run at i · key_stride_bytes +
-// t · (size of an element). A run may be read to its end, whatever is there.
+// t · (size of an element); of integers, groups of components and of tokens (ops/kv_slot.h). A run
+// may be read to its end, whatever is there.
 struct AttentionChunk {
-  DType dtype = DType::kF32;  // of keys and values: kF32 or kBF16
+  DType dtype = DType::kF32;  // of keys and values: kF32, kBF16, kI8 or kI16
   int64_t queries = 0;
   int64_t keys = 0;                  // the largest of `visible`
   int64_t width = 0;                 // W
@@ -56,6 +58,12 @@ struct AttentionChunk {
   const std::byte* const* value_runs = nullptr;  // rows of W
   int64_t key_stride_bytes = 0;
   int64_t value_stride_bytes = 0;
+  // Integers only: the scales of a run's keys [blocks of kKeyScaleBlock components,
+  // key_scale_stride] and of its values [kKeyRun]; and scratch of attention_packed_bytes().
+  const float* const* key_scale_runs = nullptr;
+  const float* const* value_scale_runs = nullptr;
+  int64_t key_scale_stride = 0;
+  std::byte* packed = nullptr;
   float* scores = nullptr;   // scratch [queries, attention_score_stride(keys)]
   float* largest = nullptr;  // [queries]
   float* total = nullptr;    // [queries]
@@ -64,6 +72,15 @@ struct AttentionChunk {
 inline constexpr int64_t kKeyRun = 16;
 constexpr int64_t attention_score_stride(int64_t keys) {
   return (keys + 63) / 64 * 64;  // whole blocks of keys at every level
+}
+
+// Queries, and weights of values, as the kernels pack them: of a block of kKeyScaleBlock
+// components, and of 64 keys.
+inline constexpr int64_t kPackedQueryBytes = 80;
+inline constexpr int64_t kPackedWeightsBytes = 144;
+constexpr int64_t attention_packed_bytes(int64_t queries, int64_t keys, int64_t width) {
+  return queries * (key_scale_blocks(width) * kPackedQueryBytes +
+                    attention_score_stride(keys) / 64 * kPackedWeightsBytes);
 }
 
 struct Kernels {

@@ -58,6 +58,8 @@ constexpr int kPartsTogether = 3;  // of a tile, as many as the registers hold t
 
 #include "ops/cpu/int16_body.h"
 
+#include "ops/cpu/integer_attention_body.h"
+
 #include "ops/cpu/kernels_table.h"
 
 }  // namespace

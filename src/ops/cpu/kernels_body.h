@@ -111,29 +111,48 @@ float largest(const Vec& v) {
   return reduce<Max>(v);
 }
 
-// e^x to 2 units in the last place; 0 below the smallest normal result, infinity above the largest.
-// x = n ln 2 + r with |r| <= ln 2 / 2, e^x = 2^n e^r.
-Vec exp(const Vec& x) {
-  constexpr float kRound = 12582912.0F;  // 1.5 · 2^23: adding it rounds to an integer
-  const Vec clamped = x > 88.72F ? splat(88.72F) : (x < -87.33F ? splat(-87.33F) : x);
-  const Vec n = fma(clamped, splat(1.44269504F), splat(kRound)) - kRound;
-  Vec r = fma(n, splat(-0.693145752F), clamped);
-  r = fma(n, splat(-1.42860677e-6F), r);
-  Vec power = splat(1.0F / 5040.0F);  // Taylor terms up to r^7 / 7!: the rest is below 6e-9
+// e^r to half a unit in the last place, for |r| <= ln 2 / 2: Taylor terms up to r^7 / 7!, the rest
+// is below 6e-9.
+Vec exp_of_rest(const Vec& r) {
+  Vec power = splat(1.0F / 5040.0F);
   power = fma(power, r, splat(1.0F / 720.0F));
   power = fma(power, r, splat(1.0F / 120.0F));
   power = fma(power, r, splat(1.0F / 24.0F));
   power = fma(power, r, splat(1.0F / 6.0F));
   power = fma(power, r, splat(0.5F));
   power = fma(power, r, splat(1.0F));
-  power = fma(power, r, splat(1.0F));
+  return fma(power, r, splat(1.0F));
+}
+
+// x = n ln 2 + rest, n whole.
+struct ExpParts {
+  Vec n, rest;
+  explicit ExpParts(const Vec& x) {
+    constexpr float kRound = 12582912.0F;  // 1.5 · 2^23: adding it rounds to an integer
+    n = fma(x, splat(1.44269504F), splat(kRound)) - kRound;
+    rest = fma(n, splat(-1.42860677e-6F), fma(n, splat(-0.693145752F), x));
+  }
+};
+
+// e^x to 2 units in the last place; 0 below the smallest normal result, infinity above the largest.
+Vec exp(const Vec& x) {
+  const Vec clamped = x > 88.72F ? splat(88.72F) : (x < -87.33F ? splat(-87.33F) : x);
+  const ExpParts parts(clamped);
   // 2^n in two factors: n may be 128, whose power alone is no float.
-  const VecI whole = __builtin_convertvector(n, VecI);
+  const VecI whole = __builtin_convertvector(parts.n, VecI);
   const VecI half = whole >> 1;
-  const Vec scaled =
-      power * bits_as<Vec>((half + 127) << 23) * bits_as<Vec>((whole - half + 127) << 23);
+  const Vec scaled = exp_of_rest(parts.rest) * bits_as<Vec>((half + 127) << 23) *
+                     bits_as<Vec>((whole - half + 127) << 23);
   const Vec bounded = x < -87.33F ? splat(0.0F) : scaled;
   return x != x ? x : (x > 88.72F ? splat(__builtin_inff()) : bounded);
+}
+
+// The same for x <= 0, in fewer steps.
+Vec exp_of_negative(const Vec& x) {
+  const ExpParts parts(max(x, splat(-87.33F)));
+  const VecI whole = __builtin_convertvector(parts.n, VecI);
+  const Vec scaled = exp_of_rest(parts.rest) * bits_as<Vec>((whole + 127) << 23);
+  return x < -87.33F ? splat(0.0F) : (x != x ? x : scaled);
 }
 
 // x Φ(x). erfc as in Abramowitz and Stegun 7.1.26 (absolute error of erfc at most 1.5e-7), which

@@ -62,6 +62,8 @@ constexpr int kPartsTogether = 1;  // of a tile, as many as the registers hold t
 
 #include "ops/cpu/int16_body.h"
 
+#include "ops/cpu/integer_attention_body.h"
+
 #include "ops/cpu/kernels_table.h"
 
 }  // namespace

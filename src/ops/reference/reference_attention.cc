@@ -69,15 +69,19 @@ void reference_attention(const op::AttentionPaged& args) {
       for (int64_t head = 0; head < args.heads; ++head) {
         const int64_t at = ((sequence.first_row + r) * args.heads + head) * args.head_width;
         const KvSlot slot{.kv = &sequence.kv, .head = head / group, .head_width = args.head_width};
-        attend(
-            args.q.data() + at, args.head_width, sequence.start_position + r + 1,
-            [&](int64_t t, int64_t i) {
-              return load_as(sequence.kv.dtype, slot.key(t) + i * slot.key_stride_bytes());
-            },
-            [&](int64_t t, int64_t i) {
-              return load_as(sequence.kv.dtype, slot.value(t) + i * slot.element_bytes());
-            },
-            args.y.data() + at);
+        const int64_t keys = sequence.start_position + r + 1;
+        std::vector<float> key(static_cast<size_t>(keys * args.head_width));
+        std::vector<float> value(key.size());
+        for (int64_t t = 0; t < keys; ++t) {
+          read_key(slot, t, key.data() + t * args.head_width);
+          read_value(slot, t, value.data() + t * args.head_width);
+        }
+        const auto of = [&](const std::vector<float>& rows) {
+          return [&](int64_t t, int64_t i) {
+            return rows[static_cast<size_t>(t * args.head_width + i)];
+          };
+        };
+        attend(args.q.data() + at, args.head_width, keys, of(key), of(value), args.y.data() + at);
       }
     }
   }
