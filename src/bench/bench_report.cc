@@ -77,6 +77,11 @@ BenchReport bench_file(const BenchOptions& options, const Ops& ops, BenchReport 
   check_memory(report.model.name, report.model.size_bytes,
                working_bytes(cases, layout_of(model.config().decoder, options.plan.kv)));
   run_cases(model, ops, options, observer, report);
+  if (options.samples.samples > 0) {
+    report.samples = run_samples(
+        options.model, {.threads = options.threads, .kv_dtype = options.plan.kv}, options.samples);
+    report.memory = memory_use();
+  }
   return report;
 }
 

@@ -11,6 +11,7 @@
 #include "bench/bench_run.h"
 #include "bench/machine_probe.h"
 #include "bench/memory_use.h"
+#include "bench/sample_run.h"
 #include "bench/synthetic_model.h"
 
 namespace stapes {
@@ -20,7 +21,8 @@ struct BenchOptions {
   std::string shape = {};            // of bench_shapes(), made in memory
   StorageTypes types = {};           // of the one made in memory
   BenchPlan plan = {};
-  int threads = 0;  // 0: all cores
+  SamplePlan samples = {};  // of a real model
+  int threads = 0;          // 0: all cores
 };
 
 struct BenchedModel {
@@ -39,6 +41,7 @@ struct BenchReport {
   std::optional<double> load_ms;         // opening a real model
   std::optional<double> first_token_ms;  // from there to the first logits, of a real model
   std::vector<BenchResult> results;
+  std::optional<SampleResult> samples;
   MemoryUse memory;  // at the end; the peak since before the model was opened or made
 };
 

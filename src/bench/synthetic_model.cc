@@ -102,19 +102,6 @@ size_t aligned(size_t size_bytes) {
   return (size_bytes + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
 }
 
-void fill(const TensorSpec& tensor, DType dtype, uint64_t stream, ThreadPool& pool,
-          std::span<std::byte> out) {
-  constexpr double kBiasDeviation = 0.02;
-  if (tensor.shape.size() == 1 && tensor.name.ends_with(".weight")) {  // a norm's
-    std::ranges::fill(std::span(reinterpret_cast<float*>(out.data()), out.size() / sizeof(float)),
-                      1.0F);
-    return;
-  }
-  const auto inputs = static_cast<double>(element_count(tensor.shape) / tensor.shape.front());
-  const double deviation = tensor.shape.size() == 1 ? kBiasDeviation : 0.5 / std::sqrt(inputs);
-  fill_random(dtype, deviation, stream, pool, out);
-}
-
 }  // namespace
 
 std::vector<std::string> bench_shapes() {
@@ -157,6 +144,19 @@ int64_t synthetic_model_bytes(const ModelConfig& config, const StorageTypes& typ
   return static_cast<int64_t>(bytes);
 }
 
+void fill_synthetic(const TensorSpec& tensor, DType dtype, uint64_t stream, ThreadPool& pool,
+                    std::span<std::byte> out) {
+  constexpr double kBiasDeviation = 0.02;
+  if (tensor.shape.size() == 1 && tensor.name.ends_with(".weight")) {  // a norm's
+    std::ranges::fill(std::span(reinterpret_cast<float*>(out.data()), out.size() / sizeof(float)),
+                      1.0F);
+    return;
+  }
+  const auto inputs = static_cast<double>(element_count(tensor.shape) / tensor.shape.front());
+  const double deviation = tensor.shape.size() == 1 ? kBiasDeviation : 0.5 / std::sqrt(inputs);
+  fill_random(dtype, deviation, stream, pool, out);
+}
+
 ModelTensors make_synthetic_tensors(const ModelConfig& config, const StorageTypes& types,
                                     ThreadPool& pool) {
   const auto size_bytes = static_cast<size_t>(synthetic_model_bytes(config, types));
@@ -167,7 +167,7 @@ ModelTensors make_synthetic_tensors(const ModelConfig& config, const StorageType
     const DType dtype = storage_of(tensor, types);
     const size_t bytes = stored_bytes(tensor, dtype);
     const std::span<std::byte> out = memory->bytes().subspan(at, bytes);
-    fill(tensor, dtype, views.size(), pool, out);
+    fill_synthetic(tensor, dtype, views.size(), pool, out);
     views[tensor.name] = {.dtype = dtype, .shape = tensor.shape, .data = out.data()};
     at += aligned(bytes);
   }

@@ -2,7 +2,9 @@
 // to run depends on shapes and types, not on what the weights say.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,11 +36,15 @@ struct StorageTypes {
 // finer type that it fills: Q4_K -> Q4_0 -> Q8_0 -> BF16, and Q6_K -> Q8_0 -> BF16.
 DType storage_of(const TensorSpec& tensor, const StorageTypes& types);
 
+// A tensor's bytes: norms are 1, matrices have a deviation of 0.5 / sqrt(inputs), so that
+// activations stay of ordinary size. The same `stream` gives the same bytes.
+void fill_synthetic(const TensorSpec& tensor, DType dtype, uint64_t stream, ThreadPool& pool,
+                    std::span<std::byte> out);
+
 // What make_synthetic_tensors takes.
 int64_t synthetic_model_bytes(const ModelConfig& config, const StorageTypes& types);
 
-// All of the model's tensors, each with memory of its own; they own it. Norms are 1, matrices have
-// a deviation of 0.5 / sqrt(inputs), so that activations stay of ordinary size.
+// All of the model's tensors, each with memory of its own; they own it.
 ModelTensors make_synthetic_tensors(const ModelConfig& config, const StorageTypes& types,
                                     ThreadPool& pool);
 

@@ -11,9 +11,12 @@
 
 #include "base/fail.h"
 #include "bench/bench_report.h"
+#include "bench/synthetic_model_file.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
 #include "cli/output.h"
+#include "cli/progress_bar.h"
+#include "spec/model_source.h"
 
 namespace stapes::cli {
 namespace {
@@ -32,6 +35,8 @@ struct BenchFlags {
                  .contexts = {128},
                  .batches = {1, 16},
                  .audio_seconds = 30};
+  std::string save;
+  SamplePlan samples;
   int threads = 0;
   bool json = false;
 };
@@ -41,16 +46,21 @@ BenchOptions options_of(const BenchFlags& flags, const CLI::App& app) {
     fail(ErrorCode::kUsage, "expected either MODEL or --shape NAME ({})",
          fmt::join(bench_shapes(), ", "));
   }
-  for (const char* flag : {"--type", "--head-type"}) {
+  for (const char* flag : {"--type", "--head-type", "--save"}) {
     if (flags.shape.empty() && app.count(flag) > 0)
       fail(ErrorCode::kUsage, "{} is for a model made by --shape; {} has types of its own", flag,
            flags.model);
+  }
+  if (flags.samples.samples > 0 && flags.model.empty()) {
+    fail(ErrorCode::kUsage,
+         "--samples runs the engine, which needs a MODEL in a file; --save FILE writes one");
   }
   return {.model = flags.model,
           .shape = flags.shape,
           .types = {.decoder = parse_storage_type(flags.type),
                     .head = parse_storage_type(flags.head_type)},
           .plan = flags.plan,
+          .samples = flags.samples,
           .threads = flags.threads};
 }
 
@@ -76,6 +86,16 @@ Json to_json(const BenchResult& result) {
           {"ms", {{"median", result.ms.median}, {"min", result.ms.min}, {"max", result.ms.max}}}};
 }
 
+Json to_json(const SampleResult& result) {
+  return {{"samples", result.plan.samples},
+          {"tokens", result.plan.tokens},
+          {"prompt_tokens", result.prompt_tokens},
+          {"prompt_tokens_computed", result.prompt_tokens_computed},
+          {"together_tokens_per_s", result.together_tokens_per_s},
+          {"separate_tokens_per_s", result.separate_tokens_per_s},
+          {"ratio", result.ratio()}};
+}
+
 Json to_json(const BenchReport& report) {
   const auto or_null = [](const std::optional<double>& value) {
     return value ? Json(*value) : Json();
@@ -98,6 +118,7 @@ Json to_json(const BenchReport& report) {
       {"results", results},
       {"memory",
        {{"rss_bytes", report.memory.rss_bytes}, {"peak_rss_bytes", report.memory.peak_rss_bytes}}},
+      {"samples", report.samples ? to_json(*report.samples) : Json()},
       {"load_ms", or_null(report.load_ms)},
       {"first_token_ms", or_null(report.first_token_ms)}};
 }
@@ -141,13 +162,33 @@ void print_memory(const MemoryUse& memory) {
                            count_text(memory.rss_bytes), count_text(memory.peak_rss_bytes)));
 }
 
+void print_samples(const SampleResult& result) {
+  write_stdout(fmt::format(
+      "\n{} samples of {} tokens from a prompt of {} tokens: {:.1f} tok/s; separate runs {:.1f} "
+      "tok/s, a ratio of {:.2f}\n{} prompt tokens were computed for all samples\n",
+      result.plan.samples, result.plan.tokens, result.prompt_tokens, result.together_tokens_per_s,
+      result.separate_tokens_per_s, result.ratio(), result.prompt_tokens_computed));
+}
+
+// The small model's vocabulary serves any shape.
+int save(const BenchFlags& flags, const BenchOptions& options) {
+  const ModelText tokenizer = ModelSource::open(ModelFlag().path()).tokenizer_json();
+  ThreadPool pool(flags.threads);
+  ProgressBar bar;
+  write_synthetic_model(flags.save, flags.shape, options.types, tokenizer.text, pool,
+                        [&](uint64_t done, uint64_t total) { bar.show(done, total); });
+  return 0;
+}
+
 int run(const BenchFlags& flags, const CLI::App& app) {
   const BenchOptions options = options_of(flags, app);
+  if (!flags.save.empty()) return save(flags, options);
   if (flags.json) {
     write_stdout_line(to_json(run_bench(options)));
   } else {
     const BenchReport report =
         run_bench(options, {.on_model = print_machine_and_model, .on_result = print_result});
+    if (report.samples) print_samples(*report.samples);
     print_memory(report.memory);
   }
   return 0;
@@ -185,6 +226,21 @@ void add_case_flags(CLI::App& app, BenchPlan& plan) {
       ->capture_default_str();
 }
 
+void add_sample_flags(CLI::App& app, SamplePlan& plan) {
+  app.add_option("--samples", plan.samples,
+                 "Of a MODEL: also so many answers to one prompt, against as many separate runs")
+      ->type_name("N")
+      ->check(CLI::Range(0, 256).description(""));
+  app.add_option("--sample-prompt", plan.prompt_tokens, "... to a prompt of about so many tokens")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20).description(""))
+      ->capture_default_str();
+  app.add_option("--sample-tokens", plan.tokens, "... of so many tokens each")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20).description(""))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 Command add_bench_command(CLI::App& program) {
@@ -203,7 +259,11 @@ Command add_bench_command(CLI::App& program) {
                   "How embedding and head are stored beside a quantized type")
       ->type_name("TYPE")
       ->capture_default_str();
+  app->add_option("--save", flags->save,
+                  "Write that model to a .gguf file, with random weights, instead of measuring it")
+      ->type_name("FILE");
   add_case_flags(*app, flags->plan);
+  add_sample_flags(*app, flags->samples);
   app->add_option("--threads", flags->threads, "Threads to compute with; 0: all cores")
       ->type_name("N")
       ->check(CLI::Range(0, 1024).description(""));

@@ -18,6 +18,16 @@ succeeds "$STAPES" bench "$MODEL" --prefill 0 --decode 2 --context 8 --batch 1 -
 has out '"load_ms":' '"first_token_ms":' '"type":"f32"'
 ! grep -q '"load_ms":null' out || failed "a real model has a load time"
 
+# A shape as a file, and several answers to one prompt in the engine: the prompt is read once.
+succeeds "$STAPES" bench --shape tiny --type q4_0 --save shape.gguf
+succeeds "$STAPES" bench shape.gguf --prefill 0 --decode 0 --audio 0 --kv int8 --samples 3 --sample-prompt 60 --sample-tokens 4 --json
+has out '"samples":{"samples":3,"tokens":4,"prompt_tokens":' '"ratio":' '"type":"q4_0"'
+node -e 'const s = JSON.parse(require("fs").readFileSync("out")).samples;
+  if (s.prompt_tokens < 60 || s.prompt_tokens_computed !== s.prompt_tokens) throw new Error(JSON.stringify(s));' ||
+  failed "the prompt of all samples is computed once"
+
+fails 64 "needs a MODEL in a file" "$STAPES" bench --shape tiny --samples 2
+fails 64 "--save is for a model made by --shape" "$STAPES" bench "$MODEL" --save other.gguf
 fails 64 "step-audio-r1, step-audio-r1-audio, qwen2.5-0.5b" "$STAPES" bench
 fails 64 "step-audio-r1, step-audio-r1-audio, qwen2.5-0.5b" "$STAPES" bench --shape huge
 fails 64 "either" "$STAPES" bench "$MODEL" --shape tiny
