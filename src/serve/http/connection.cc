@@ -246,6 +246,7 @@ void Connection::answer() {
 // The rest of the request is not read, so nothing can follow it.
 void Connection::refuse_unread(HttpReply reply) {
   input_.clear();
+  reader_.drop();
   reply.close = true;
   phase_ = Phase::kReplying;
   reply_with(std::move(reply));

@@ -196,10 +196,17 @@ void RequestReader::set_bad(int status, std::string sentence) {
 HttpRequest RequestReader::take() {
   STAPES_CHECK(state_ == State::kComplete, "the request is not complete");
   HttpRequest request = std::exchange(request_, {});
+  drop();
+  return request;
+}
+
+void RequestReader::drop() {
+  request_ = {};
   parser_->begin(limits_);
   state_ = State::kNothing;
   wants_continue_ = false;
-  return request;
+  bad_status_ = 0;
+  bad_sentence_.clear();
 }
 
 }  // namespace stapes::serve

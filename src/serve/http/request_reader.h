@@ -51,6 +51,8 @@ class RequestReader {
 
   // kComplete only. The reader then waits for the next request.
   HttpRequest take();
+  // Gives up what was read of a request, and its memory.
+  void drop();
 
  private:
   struct Parser;
