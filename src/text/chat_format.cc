@@ -1,6 +1,7 @@
 #include "text/chat_format.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/fail.h"
 #include "text/special_tokens.h"
@@ -40,6 +41,14 @@ void strip_thinking(std::vector<ContentPart>& parts) {
   }
 }
 
+// The names that the official server gives to turns (reference A8).
+std::string_view turn_name(std::string_view role) {
+  if (role == "user") return "human";
+  if (role == "tool") return "function_output";
+  if (role == "function_output") return "input";
+  return role;
+}
+
 class PromptBuilder {
  public:
   PromptBuilder(const Tokenizer& tokenizer, std::span<const int64_t> tokens_per_audio)
@@ -48,7 +57,7 @@ class PromptBuilder {
   // `<|BOT|>` and the text that follows it directly; both stay open for more.
   void begin_turn(std::string_view role) {
     prompt_.ids.push_back(tokenizer_.require(kTurnBegin));
-    text_ = std::string(role == "user" ? "human" : role) + "\n";
+    text_ = std::string(turn_name(role)) + "\n";
   }
   void end_turn() {
     flush_text();
@@ -66,11 +75,20 @@ class PromptBuilder {
     prompt_.ids.push_back(tokenizer_.require(kAudioEnd));
   }
 
+  void add_control(const std::string& name) {
+    const std::optional<TokenId> id = tokenizer_.find(name);
+    if (!id) return add_text(name);
+    flush_text();
+    prompt_.ids.push_back(*id);
+  }
+
   void add_parts(const std::vector<ContentPart>& parts) {
     bool after_audio = false;
     for (const ContentPart& part : parts) {
       if (part.kind == ContentPart::Kind::kAudio) {
         add_audio(part.audio_index);
+      } else if (part.kind == ContentPart::Kind::kControl) {
+        add_control(part.text);
       } else {
         std::string_view text = part.text;
         // The template takes one newline away after a clip.
@@ -113,7 +131,7 @@ void check_message(const ChatMessage& message, size_t index,
   if (message.role.empty()) fail(ErrorCode::kUsage, "message {} has no role", index);
   check_text(message.role, "role", index);
   for (const ContentPart& part : message.parts) {
-    if (part.kind == ContentPart::Kind::kText) {
+    if (part.kind != ContentPart::Kind::kAudio) {
       check_text(part.text, "text", index);
     } else if (part.audio_index >= tokens_per_audio.size()) {
       fail(ErrorCode::kUsage, "message {} names clip {}, but only {} clips were given", index,
@@ -146,9 +164,8 @@ Prompt build_prompt(const Tokenizer& tokenizer, std::span<const ChatMessage> mes
   for (size_t i = 0; i < messages.size(); ++i) {
     const ChatMessage& message = messages[i];
     check_message(message, i, tokens_per_audio);
-    if (message.role == "function_output") continue;
     const bool is_assistant = message.role == "assistant";
-    const bool stays_open = is_assistant && i + 1 == messages.size();
+    const bool stays_open = options.continue_last_turn && is_assistant && i + 1 == messages.size();
     std::vector<ContentPart> parts = joined_parts(message);
     if (is_assistant && !stays_open && options.strip_old_thinking) strip_thinking(parts);
     builder.begin_turn(message.role);

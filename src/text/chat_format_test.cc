@@ -23,14 +23,18 @@ const Tokenizer& golden_tokenizer() {
   return kTokenizer;
 }
 
+ContentPart part_of(const json& part) {
+  if (part.contains("text")) return ContentPart::of_text(part["text"].get<std::string>());
+  if (part.contains("control")) return ContentPart::of_control(part["control"].get<std::string>());
+  return ContentPart::of_audio(part["audio"].get<size_t>());
+}
+
 std::vector<ChatMessage> messages_of(const json& golden) {
   std::vector<ChatMessage> messages;
   for (const json& turn : golden["messages"]) {
     messages.push_back({turn["role"].get<std::string>(), {}});
     for (const json& part : turn["parts"]) {
-      messages.back().parts.push_back(part.contains("text")
-                                          ? ContentPart::of_text(part["text"].get<std::string>())
-                                          : ContentPart::of_audio(part["audio"].get<size_t>()));
+      messages.back().parts.push_back(part_of(part));
     }
   }
   return messages;
@@ -41,6 +45,7 @@ PromptOptions options_of(const json& golden) {
   PromptOptions options;
   options.add_generation_prompt =
       given.value("add_generation_prompt", options.add_generation_prompt);
+  options.continue_last_turn = given.value("continue_last_turn", options.continue_last_turn);
   options.assistant_prefix = given.value("assistant_prefix", options.assistant_prefix);
   options.strip_old_thinking = given.value("strip_old_thinking", options.strip_old_thinking);
   return options;
@@ -94,6 +99,23 @@ TEST(ChatFormat, ReadsAsTheRelease) {
   EXPECT_EQ(golden_tokenizer().decode(prompt.ids),
             "<|BOT|>human\na?<|EOT|><|BOT|>assistant\nfour<|EOT|><|BOT|>human\nb?<|EOT|>"
             "<|BOT|>assistant\n<think>\n");
+}
+
+TEST(ChatFormat, OnlyCodePutsControlTokensIntoText) {
+  const Prompt prompt = prompt_of(golden_prompt("control tokens that code puts in"));
+  const TokenId speech = golden_tokenizer().require("<tts_start>");
+  EXPECT_EQ(std::count(prompt.ids.begin(), prompt.ids.end(), speech), 1);
+  EXPECT_EQ(prompt.ids.back(), speech);
+  EXPECT_EQ(golden_tokenizer().decode(prompt.ids),
+            "<|BOT|>human\na?<|EOT|><|BOT|>assistant\n<|CALL_START|><tts_start><no_such_token>"
+            "<tts_start>");
+}
+
+TEST(ChatFormat, AClosedLastTurnIsFollowedByANewOne) {
+  const Prompt prompt = prompt_of(golden_prompt("last assistant turn closed"));
+  EXPECT_EQ(golden_tokenizer().decode(prompt.ids),
+            "<|BOT|>human\na?<|EOT|><|BOT|>assistant\nfour<|EOT|><|BOT|>assistant\n<think>\n");
+  EXPECT_TRUE(prompt.thinking_open);
 }
 
 TEST(ChatFormat, KnowsWhetherThinkingIsOpen) {
