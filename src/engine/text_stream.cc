@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "text/special_tokens.h"
+
 namespace stapes {
 namespace {
 
@@ -42,7 +44,9 @@ TextStream::TextStream(const Tokenizer& tokenizer, TextOptions options)
       splitter_(options.thinking_open),
       undelayed_(options.thinking_open),
       in_thought_(options.thinking_open && options.split_thinking) {
-  for (const char* marker : {"<|THINK_START|>", "<|THINK_END|>"}) {
+  for (const std::string_view marker :
+       {std::string_view("<|THINK_START|>"), std::string_view("<|THINK_END|>"), kToolCallStart,
+        kToolCallEnd}) {
     if (const auto id = tokenizer.find(marker)) markers_.push_back(*id);
   }
 }

@@ -28,8 +28,8 @@ struct TextOptions {
 };
 
 // Special tokens are not shown if that is not asked for, except that the splitter gets
-// <|THINK_START|> and <|THINK_END|>. Stop texts are looked for in all that the model writes,
-// thinking included, but not in what is forced upon it.
+// <|THINK_START|> and <|THINK_END|>, and that tool calls keep their markers. Stop texts are looked
+// for in all that the model writes, thinking included, but not in what is forced upon it.
 class TextStream {
  public:
   // `tokenizer` must outlive the stream.
@@ -58,7 +58,7 @@ class TextStream {
   const Tokenizer* tokenizer_;
   bool split_thinking_;
   bool show_special_tokens_;
-  std::vector<TokenId> markers_;  // special tokens that the splitter understands
+  std::vector<TokenId> markers_;  // tokens that are text, special or not
   Utf8Stream utf8_;
   StopMatcher stops_;
   ThinkSplitter splitter_;

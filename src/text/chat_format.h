@@ -42,7 +42,8 @@ struct PromptOptions {
 // rows that clip i takes. As in the release's template, one newline directly after a clip is left
 // out. Turns are named as the official server does (ChatMessage::role). Throws kInvalidText (not
 // UTF-8), kUsage (an audio index out of range, a negative or absurd number of rows, no role),
-// kInvalidModel (the tokenizer lacks a control token).
+// a speech code out of range), kInvalidModel (the tokenizer lacks a control token, or those of
+// speech where a message has speech).
 Prompt build_prompt(const Tokenizer& tokenizer, std::span<const ChatMessage> messages,
                     std::span<const int64_t> tokens_per_audio, const PromptOptions& options = {});
 
