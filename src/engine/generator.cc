@@ -129,8 +129,8 @@ EngineCounters Generator::counters() const {
   return impl_->loop.counters();
 }
 
-const SamplingOptions& Generator::default_sampling() const {
-  return impl_->model.default_sampling;
+const LoadedModel& Generator::model() const {
+  return impl_->model;
 }
 
 }  // namespace stapes
