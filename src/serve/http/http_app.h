@@ -33,6 +33,7 @@ struct AnswerFacts {
   int64_t generated_tokens = 0;
   double audio_seconds = 0;
   double first_token_ms = 0;  // from the request's last byte
+  int failed_status = 0;      // what went wrong after the reply had begun
 };
 
 // A reply that takes its time. The connection owns it, and asks for a part only when the socket has

@@ -14,6 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using testing::RawClient;
+using testing::StartedServer;
 using testing::TestApp;
 
 constexpr milliseconds kShort{100};
@@ -30,7 +31,7 @@ TEST(HttpLimits, HeadersThatDoNotEndInTime) {
   TestApp app;
   HttpOptions options = patient();
   options.head_time = kShort;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient client(server.port());
   client.send("GET /echo HTTP/1.1\r\nHost: h\r\n");
   // A byte now and then does not help.
@@ -50,7 +51,7 @@ TEST(HttpLimits, ABodyThatDoesNotEndInTime) {
   TestApp app;
   HttpOptions options = patient();
   options.body_time = kShort;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient client(server.port());
   client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
   const auto reply = client.read_reply();
@@ -63,7 +64,7 @@ TEST(HttpLimits, AnIdleConnectionIsClosedWithoutAWord) {
   TestApp app;
   HttpOptions options = patient();
   options.idle_time = kShort;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient never(server.port());
   RawClient once(server.port());
   EXPECT_TRUE(once.ask("GET", "/echo"));
@@ -76,7 +77,7 @@ TEST(HttpLimits, WaitingForAnAnswerIsNotIdle) {
   TestApp app;
   HttpOptions options = patient();
   options.idle_time = options.head_time = options.body_time = options.write_time = kShort;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient client(server.port());
   client.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
   ASSERT_TRUE(app.queue("/slow")->wait_until_asked());
@@ -89,7 +90,7 @@ TEST(HttpLimits, TooMuchIsSaidWithItsStatus) {
   TestApp app;
   HttpOptions options = patient();
   options.read = {.header_bytes = 1000, .header_count = 20, .body_bytes = 100};
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   const auto status = [&](const std::string& bytes) {
     RawClient client(server.port());
     client.send(bytes);
@@ -116,7 +117,7 @@ TEST(HttpLimits, BodiesOfAllRequestsTogether) {
   TestApp app;
   HttpOptions options = patient();
   options.max_request_bytes = 1'000'000;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient holding(server.port());
   holding.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 900001\r\n\r\n" +
                std::string(900'000, 'x'));
@@ -136,7 +137,7 @@ TEST(HttpLimits, ConnectionsBeyondTheLimitAreToldSo) {
   TestApp app;
   HttpOptions options = patient();
   options.max_connections = 3;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   std::vector<RawClient> clients;
   for (int i = 0; i < 3; ++i) {
     clients.emplace_back(server.port());
@@ -160,7 +161,7 @@ TEST(HttpLimits, ASlowReaderPausesItsSource) {
   TestApp app;
   HttpOptions options = patient();
   options.send_buffer_bytes = 32 << 10;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient slow(server.port(), /*receive_buffer_bytes=*/32 << 10);
   slow.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   const auto queue = app.queue("/stream");
@@ -183,7 +184,7 @@ TEST(HttpLimits, WhoTakesNothingAtAllIsCut) {
   HttpOptions options = patient();
   options.send_buffer_bytes = 8 << 10;
   options.write_time = kShort;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient stuck(server.port(), /*receive_buffer_bytes=*/8 << 10);
   stuck.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   const auto queue = app.queue("/stream");
@@ -203,7 +204,7 @@ TEST(HttpLimits, AStreamWithoutNewsGivesSignsOfLife) {
   TestApp app;
   HttpOptions options = patient();
   options.sign_of_life_time = milliseconds(30);
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient client(server.port());
   client.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   const auto queue = app.queue("/stream");
@@ -219,7 +220,7 @@ TEST(HttpLimits, RequestsSentInAdvanceAreNotKeptWithoutLimit) {
   TestApp app;
   HttpOptions options = patient();
   options.max_unread_bytes = 4 << 10;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient client(server.port());
   client.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
   ASSERT_TRUE(app.queue("/slow")->wait_until_asked());
@@ -237,7 +238,7 @@ TEST(HttpLimits, DrainingDoesNotWaitForWhoNeverEndsARequest) {
   TestApp app;
   HttpOptions options = patient();
   options.drain_head_time = kShort;
-  HttpServer server(options, app);
+  StartedServer server(options, app);
   RawClient client(server.port());
   client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n");
   std::this_thread::sleep_for(kShort);

@@ -188,9 +188,12 @@ void HttpServer::Impl::tell_if_drained() {
 HttpServer::HttpServer(const HttpOptions& options, HttpApp& app)
     : impl_(std::make_unique<Impl>(options, app)) {
   impl_->listen();
+}
+
+void HttpServer::start() {
   for (Tcp::acceptor& acceptor : impl_->acceptors) impl_->accept(acceptor);
   impl_->tick();
-  for (int i = 0; i < options.io_threads; ++i)
+  for (int i = 0; i < impl_->options.io_threads; ++i)
     impl_->threads.emplace_back([impl = impl_.get()] { impl->run(); });
 }
 

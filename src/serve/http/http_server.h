@@ -14,13 +14,15 @@ namespace stapes::serve {
 
 class HttpServer {
  public:
-  // Listens and begins to serve. `app` must outlive the server. Throws kUsage (a host that is no
-  // address of this machine), kIo (the port is taken, not permitted, ...).
+  // Listens. `app` must outlive the server. Throws kUsage (a host that is no address of this
+  // machine), kIo (the port is taken, not permitted, ...).
   HttpServer(const HttpOptions& options, HttpApp& app);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer();  // stop()
 
+  // Begins to accept and to answer. Once.
+  void start();
   uint16_t port() const;
   // Takes new connections on, for requests to be refused; every reply ends its connection.
   // `when_idle` is called, on any thread, once nothing is being received or answered any more.

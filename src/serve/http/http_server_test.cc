@@ -16,6 +16,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::RawClient;
 using testing::RawReply;
+using testing::StartedServer;
 using ::testing::StartsWith;
 using testing::TestApp;
 
@@ -41,7 +42,7 @@ class HttpServerTest : public ::testing::Test {
   }
 
   TestApp app_;
-  HttpServer server_{any_port(), app_};
+  StartedServer server_{any_port(), app_};
 };
 
 TEST_F(HttpServerTest, KeepsTheConnectionForManyRequests) {
@@ -313,7 +314,7 @@ TEST_F(HttpServerTest, ManyClientsAtOnce) {
 
 TEST(HttpServer, SaysWhyItCannotListen) {
   TestApp app;
-  const HttpServer first(any_port(), app);
+  const StartedServer first(any_port(), app);
   HttpOptions options;
   options.port = first.port();
   try {

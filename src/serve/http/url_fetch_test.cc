@@ -21,6 +21,7 @@ using stapes::testing::TemporaryFolder;
 using std::chrono::milliseconds;
 using testing::ChildProcess;
 using ::testing::HasSubstr;
+using testing::StartedServer;
 using testing::TestApp;
 
 HttpOptions any_port() {
@@ -55,7 +56,7 @@ class UrlFetchTest : public ::testing::Test {
   }
 
   TestApp app_;
-  HttpServer server_{any_port(), app_};
+  StartedServer server_{any_port(), app_};
 };
 
 TEST_F(UrlFetchTest, GivesTheBytes) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "serve/http/http_app.h"
+#include "serve/http/http_server.h"
 
 namespace stapes::serve::testing {
 
@@ -144,6 +145,11 @@ class TestApp : public HttpApp {
   std::condition_variable changed_;
   std::map<std::string, std::shared_ptr<PartQueue>> queues_;
   std::vector<RequestEnd> ends_;
+};
+
+class StartedServer : public HttpServer {
+ public:
+  StartedServer(const HttpOptions& options, HttpApp& app) : HttpServer(options, app) { start(); }
 };
 
 }  // namespace stapes::serve::testing
