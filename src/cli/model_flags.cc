@@ -24,8 +24,10 @@ void replace_if_named(Value& value, const std::optional<Value>& named) {
 
 }  // namespace
 
-void ModelFlag::add_to(CLI::App& app) {
-  app.add_option("--model", named_, kModelHelp)->type_name("MODEL")->envname("STAPES_MODEL");
+void ModelFlag::add_to(CLI::App& app, bool positional) {
+  app.add_option(positional ? "--model,MODEL" : "--model", named_, kModelHelp)
+      ->type_name("MODEL")
+      ->envname("STAPES_MODEL");
 }
 
 fs::path ModelFlag::path() const {
