@@ -66,34 +66,6 @@ constexpr std::array kStorageNames = {
     StorageName{"q4_0", DType::kQ4_0}, StorageName{"q4_k", DType::kQ4_K},
     StorageName{"q6_k", DType::kQ6_K}};
 
-DType wanted_type(const TensorSpec& tensor, const StorageTypes& types) {
-  if (tensor.lowest_precision == Precision::kFloat32) return DType::kF32;
-  if (!is_quantized(types.decoder)) return types.decoder;
-  if (tensor.shape.size() != 2) return DType::kBF16;
-  switch (tensor.lowest_precision) {
-    case Precision::kAny:
-      return types.decoder;
-    case Precision::kBits6:
-      return types.head;
-    case Precision::kBits8:
-      return DType::kQ8_0;
-    default:
-      return DType::kBF16;
-  }
-}
-
-DType finer(DType dtype) {
-  switch (dtype) {
-    case DType::kQ4_K:
-      return DType::kQ4_0;
-    case DType::kQ4_0:
-    case DType::kQ6_K:
-      return DType::kQ8_0;
-    default:
-      return DType::kBF16;
-  }
-}
-
 size_t stored_bytes(const TensorSpec& tensor, DType dtype) {
   return TensorView{.dtype = dtype, .shape = tensor.shape}.size_bytes();
 }
@@ -131,16 +103,10 @@ DType parse_storage_type(const std::string& name) {
   fail(ErrorCode::kUsage, "expected a storage type ({}), got \"{}\"", fmt::join(names, ", "), name);
 }
 
-DType storage_of(const TensorSpec& tensor, const StorageTypes& types) {
-  DType dtype = wanted_type(tensor, types);
-  while (is_quantized(dtype) && !fits_blocks(dtype, tensor.shape)) dtype = finer(dtype);
-  return dtype;
-}
-
 int64_t synthetic_model_bytes(const ModelConfig& config, const StorageTypes& types) {
   size_t bytes = 0;
   for (const TensorSpec& tensor : tensor_table(config))
-    bytes += aligned(stored_bytes(tensor, storage_of(tensor, types)));
+    bytes += aligned(stored_bytes(tensor, plan_tensor(tensor, types).dtype));
   return static_cast<int64_t>(bytes);
 }
 
@@ -164,7 +130,7 @@ ModelTensors make_synthetic_tensors(const ModelConfig& config, const StorageType
   std::map<std::string, TensorView> views;
   size_t at = 0;
   for (const TensorSpec& tensor : tensor_table(config)) {
-    const DType dtype = storage_of(tensor, types);
+    const DType dtype = plan_tensor(tensor, types).dtype;
     const size_t bytes = stored_bytes(tensor, dtype);
     const std::span<std::byte> out = memory->bytes().subspan(at, bytes);
     fill_synthetic(tensor, dtype, views.size(), pool, out);

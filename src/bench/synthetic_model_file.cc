@@ -17,7 +17,7 @@ void write_synthetic_model(const std::filesystem::path& file, const std::string&
   std::vector<GgufTensor> stored;
   uint64_t all_bytes = 0;
   for (const TensorSpec& tensor : table) {
-    stored.push_back({tensor.name, storage_of(tensor, types), tensor.shape});
+    stored.push_back({tensor.name, plan_tensor(tensor, types).dtype, tensor.shape});
     all_bytes += stored.back().size_bytes();
   }
   const GgufMetadata metadata = model_file_metadata(shape + " (random)", types.decoder, config,

@@ -72,7 +72,7 @@ TEST(SyntheticModel, EveryTensorOfEveryShapeHasATypeThatFitsIt) {
     for (const DType type : kQuantized) {
       int64_t decoder_matrices = 0;
       for (const TensorSpec& spec : tensor_table(config)) {
-        const DType dtype = storage_of(spec, {.decoder = type, .head = DType::kQ6_K});
+        const DType dtype = plan_tensor(spec, {.decoder = type, .head = DType::kQ6_K}).dtype;
         EXPECT_TRUE(!is_quantized(dtype) || fits_blocks(dtype, spec.shape)) << spec.name;
         EXPECT_TRUE(spec.lowest_precision != Precision::kFloat32 || dtype == DType::kF32)
             << spec.name;

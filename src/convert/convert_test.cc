@@ -1,4 +1,4 @@
-// The plan, one tensor's conversion, and a whole small model.
+// One tensor's conversion, and a whole small model.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "convert/quantize_model.h"
-#include "convert/quantize_plan.h"
 #include "convert/tensor_writer.h"
 #include "tensor/quantized.h"
 #include "tensor/test_files.h"
@@ -16,43 +15,6 @@ namespace {
 
 using testing::expect_error;
 using testing::TemporaryFolder;
-
-DType planned(const std::string& tensor, const Shape& shape, Precision lowest, DType type) {
-  return plan_tensors({{tensor, shape, lowest}}, type).front().dtype;
-}
-
-TEST(Plan, FollowsTheRules) {
-  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16}) {
-    EXPECT_EQ(planned("w", {64, 256}, Precision::kAny, type), type);
-    EXPECT_EQ(planned("w", {64, 64, 3}, Precision::kBits8, type), type);
-    EXPECT_EQ(planned("norm", {64}, Precision::kFloat32, type), DType::kF32);
-  }
-  for (const DType type : {DType::kQ4_0, DType::kQ4_K}) {
-    EXPECT_EQ(planned("w", {64, 256}, Precision::kAny, type), type);
-    EXPECT_EQ(planned("head", {64, 256}, Precision::kBits6, type), DType::kQ6_K);
-    EXPECT_EQ(planned("audio", {64, 256}, Precision::kBits8, type), DType::kQ8_0);
-    EXPECT_EQ(planned("conv", {64, 64, 3}, Precision::kBits8, type), DType::kBF16);
-    EXPECT_EQ(planned("positions", {64, 256}, Precision::kFloat32, type), DType::kF32);
-  }
-  EXPECT_EQ(planned("head", {64, 256}, Precision::kBits6, DType::kQ8_0), DType::kQ8_0);
-}
-
-TEST(Plan, FallsBackToTheNextFinerTypeThatFits) {
-  const PlannedTensor plan = plan_tensors({{"w", {64, 96}, Precision::kAny}}, DType::kQ4_K).front();
-  EXPECT_EQ(plan.wanted, DType::kQ4_K);
-  EXPECT_EQ(plan.dtype, DType::kQ4_0);
-  EXPECT_EQ(planned("head", {64, 96}, Precision::kBits6, DType::kQ4_0), DType::kQ8_0);
-  EXPECT_EQ(planned("w", {64, 48}, Precision::kAny, DType::kQ4_0), DType::kBF16);
-  EXPECT_EQ(planned("w", {63, 256}, Precision::kAny, DType::kQ4_K), DType::kBF16);
-}
-
-// Of the real models' shapes nothing falls back.
-TEST(Plan, TheReleasesFitEveryType) {
-  for (const char* model : {"step-audio-2-mini", "step-audio-r1"})
-    for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_K})
-      for (const PlannedTensor& tensor : plan_tensors(tensor_table(config_like(model)), type))
-        EXPECT_EQ(tensor.dtype, tensor.wanted) << model << " " << tensor.spec.name;
-}
 
 struct Converted {
   std::vector<std::byte> bytes;

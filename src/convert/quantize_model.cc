@@ -60,7 +60,7 @@ QuantizeReport quantize_model(const ModelSource& model, const fs::path& file,
 
   QuantizeReport report;
   std::vector<GgufTensor> stored;
-  for (PlannedTensor& planned : plan_tensors(table, options.type)) {
+  for (PlannedTensor& planned : plan_tensors(table, StorageTypes::of_file(options.type))) {
     const TensorView& original = originals.require(planned.spec.name, planned.spec.shape);
     report.original_bytes += original.size_bytes();
     stored.push_back({planned.spec.name, planned.dtype, planned.spec.shape});

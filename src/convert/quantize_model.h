@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "convert/quantize_plan.h"
+#include "spec/storage_plan.h"
 #include "convert/tensor_writer.h"
 #include "spec/model_source.h"
 #include "tensor/tensor.h"
@@ -15,7 +15,7 @@
 namespace stapes {
 
 struct QuantizeOptions {
-  DType type = DType::kQ8_0;  // as plan_tensors takes it
+  DType type = DType::kQ8_0;  // kF32, kF16, kBF16, kQ8_0, kQ4_0 or kQ4_K
   int threads = 0;            // 0: all cores
 };
 
