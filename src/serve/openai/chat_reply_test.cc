@@ -215,8 +215,8 @@ TEST(ChatReply, ToolCallsAreOpenAIs) {
                 "Let me look.\n<tool_call>function\nprice\n{\"of\": \"gold\"}</tool_call>\n"
                 "<tool_call>function\nrate\n{}</tool_call>");
   const Json expected = Json::parse(R"([
-      {"id":"call_chatcmpl-1_0_0","type":"function","function":{"name":"price","arguments":"{\"of\": \"gold\"}"}},
-      {"id":"call_chatcmpl-1_0_1","type":"function","function":{"name":"rate","arguments":"{}"}}])");
+      {"id":"call_1_0_0","type":"function","function":{"name":"price","arguments":"{\"of\": \"gold\"}"}},
+      {"id":"call_1_0_1","type":"function","function":{"name":"rate","arguments":"{}"}}])");
   const Json message = whole_message(request, result);
   EXPECT_EQ(message["tool_calls"], expected);
   EXPECT_EQ(message["content"], "Let me look.");
