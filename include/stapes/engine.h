@@ -139,6 +139,7 @@ struct EngineCounters {
   int64_t speculated_tokens = 0;
   int64_t accepted_tokens = 0;  // of those speculated
   int64_t steps = 0;            // forward passes of the decoder
+  int64_t turns = 0;            // of the engine's thread; it makes none while there is nothing to do
 
   int64_t pages_in_use = 0;  // of keys and values, those below included
   int64_t pages_cached = 0;  // kept for prompts that begin alike; given up when pages are needed
@@ -172,6 +173,9 @@ class Engine {
   Result generate(const Request& request, const DeltaSink& sink = {}) const;
 
   EngineCounters counters() const;
+  // Asks the engine's thread for a turn even where there is nothing to do: where counters().turns
+  // does not grow after that, the thread is stuck.
+  void nudge() const;
 
   // The ids of a text. control_tokens: names of control tokens in it become these tokens, else they
   // stay text. Throws kInvalidText (not UTF-8).

@@ -72,6 +72,10 @@ AudioRule Engine::audio_rule() const {
   return impl_->generator.model().audio_rule;
 }
 
+void Engine::nudge() const {
+  impl_->generator.nudge();
+}
+
 const SamplingOptions& Engine::default_sampling() const {
   return impl_->generator.model().default_sampling;
 }

@@ -125,6 +125,10 @@ Trace Generator::trace(const Request& request) const {
   return trace;
 }
 
+void Generator::nudge() const {
+  impl_->loop.nudge();
+}
+
 EngineCounters Generator::counters() const {
   return impl_->loop.counters();
 }

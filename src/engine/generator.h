@@ -41,6 +41,7 @@ class Generator {
   Trace trace(const Request& request) const;
 
   EngineCounters counters() const;
+  void nudge() const;
   const LoadedModel& model() const;
 
  private:

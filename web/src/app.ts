@@ -1,0 +1,207 @@
+// The conversation: what happens between a question and its answer, and what is kept when that fails.
+
+import type { Client } from "./api/client";
+import { ApiError } from "./api/errors";
+import type { Clip } from "./audio/clip";
+import { buildRequest, type ChatRequest, type Part, type Turn } from "./chat/conversation";
+import { curlCommand } from "./chat/curl";
+import { requestJson } from "./chat/request_json";
+import type { Sample } from "./samples";
+import { copyText } from "./ui/command_dialog";
+import { Composer } from "./ui/composer";
+import { byId } from "./ui/dom";
+import { ModelLine } from "./ui/model_line";
+import { hideNotice, showNotice } from "./ui/notice";
+import { keepEndInSight } from "./ui/scroll";
+import type { SettingsDialog } from "./ui/settings_dialog";
+import { TurnView, type Ending } from "./ui/turn_view";
+
+interface Shown {
+  turn: Turn;
+  view: TurnView;
+  request: ChatRequest;
+}
+
+export class App {
+  private readonly composer: Composer;
+  private readonly modelLine: ModelLine;
+  private shown: Shown[] = [];
+  private running: AbortController | null = null;
+  /** Questions about the sample of this conversation that were not asked yet. */
+  private openQuestions: string[] = [];
+
+  constructor(
+    private readonly client: Client,
+    private readonly settings: SettingsDialog,
+  ) {
+    this.modelLine = new ModelLine(client);
+    this.composer = new Composer({
+      ask: (parts) => {
+        this.composer.clear();
+        void this.ask(parts);
+      },
+      stop: () => this.running?.abort(),
+      copyCurl: (parts) => void this.copyCurl(this.requestFor(parts), byId("copy-curl")),
+    });
+    byId("new").addEventListener("click", () => this.startOver());
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && document.querySelector("dialog[open]") === null) this.running?.abort();
+    });
+    void this.refreshModels();
+  }
+
+  /** The key has changed, or the page was just opened. */
+  async refreshModels(): Promise<void> {
+    const problem = await this.modelLine.refresh();
+    if (problem !== null) this.showProblem(problem, () => void this.refreshModels());
+  }
+
+  async askSample(sample: Sample, clip: Clip, question: string): Promise<void> {
+    if (this.running !== null) return;
+    this.openQuestions = [...sample.questions];
+    await this.ask([
+      { kind: "clip", clip },
+      { kind: "text", text: question },
+    ]);
+  }
+
+  private async ask(parts: Part[]): Promise<void> {
+    if (this.running !== null) return;
+    hideNotice();
+    const shown = this.begin(parts);
+    const ending = await this.run(shown);
+    if (ending.kind === "failed" && shown.turn.thinking === "" && shown.turn.answer === "") {
+      this.giveBack(shown, parts, ending.error);
+      return;
+    }
+    shown.view.end(ending);
+    this.showOpenQuestions(parts);
+  }
+
+  private begin(parts: Part[]): Shown {
+    const turn: Turn = { question: parts, thinking: "", answer: "", usage: null };
+    const request = this.requestFor(parts);
+    const shown: Shown = {
+      turn,
+      request,
+      view: new TurnView(
+        turn,
+        {
+          again: () => this.askAgain(shown),
+          copyAnswer: (button) => void copyText(turn.answer, "The answer", button),
+          copyCurl: (button) => void this.copyCurl(request, button),
+        },
+        keepEndInSight,
+      ),
+    };
+    this.shown.push(shown);
+    byId("turns").append(shown.view.element);
+    this.afterChange();
+    shown.view.element.scrollIntoView({ block: "nearest" });
+    return shown;
+  }
+
+  private async run({ turn, view, request }: Shown): Promise<Ending & { error?: unknown }> {
+    this.running = new AbortController();
+    this.composer.setBusy(true);
+    this.composer.suggest([], () => undefined);
+    const { signal } = this.running;
+    try {
+      const body = requestJson(request, (clip) => clip.base64());
+      const finish = await this.client.ask(
+        body,
+        {
+          thinking: (text) => {
+            turn.thinking += text;
+            view.update();
+          },
+          answer: (text) => {
+            turn.answer += text;
+            view.update();
+          },
+          usage: (usage) => (turn.usage = usage),
+        },
+        signal,
+      );
+      return finish === "length" ? { kind: "length" } : { kind: "done" };
+    } catch (error) {
+      if (signal.aborted) return { kind: "stopped" };
+      return { kind: "failed", message: messageOf(error), error };
+    } finally {
+      this.running = null;
+      this.composer.setBusy(false);
+    }
+  }
+
+  // Nothing came: the question goes back to where it was written, with its sounds.
+  private giveBack(shown: Shown, parts: Part[], error: unknown): void {
+    this.remove(shown);
+    this.composer.putBack(parts);
+    this.showProblem(error, () => this.composer.submit());
+    this.composer.focus();
+  }
+
+  private askAgain(shown: Shown): void {
+    if (this.running !== null) return;
+    this.remove(shown);
+    void this.ask([...shown.turn.question]);
+  }
+
+  private remove(shown: Shown): void {
+    shown.view.destroy();
+    this.shown = this.shown.filter((other) => other !== shown);
+    this.afterChange();
+  }
+
+  private startOver(): void {
+    this.running?.abort();
+    for (const { view } of this.shown) view.destroy();
+    this.shown = [];
+    this.openQuestions = [];
+    this.composer.suggest([], () => undefined);
+    this.afterChange();
+    this.composer.focus();
+  }
+
+  private afterChange(): void {
+    const empty = this.shown.length === 0;
+    byId("welcome").hidden = !empty;
+    byId("new").hidden = empty;
+    document.body.classList.toggle("talking", !empty);
+    this.shown.forEach(({ view }, at) => view.setLast(at === this.shown.length - 1));
+  }
+
+  private showOpenQuestions(parts: readonly Part[]): void {
+    const asked = parts.map((part) => part.kind === "text" && part.text);
+    this.openQuestions = this.openQuestions.filter((question) => !asked.includes(question));
+    this.composer.suggest(this.openQuestions, (question) => {
+      void this.ask([{ kind: "text", text: question }]);
+      this.composer.focus();
+    });
+  }
+
+  private requestFor(parts: readonly Part[]): ChatRequest {
+    const history = this.shown.map(({ turn }) => turn);
+    return buildRequest(this.modelLine.model(), this.settings.settings, history, parts);
+  }
+
+  private async copyCurl(request: ChatRequest, button: Element): Promise<void> {
+    const command = curlCommand(request, this.client.chatUrl(), this.settings.apiKey() !== "");
+    await copyText(command, "The request as a command", button);
+  }
+
+  private showProblem(error: unknown, again: () => void): void {
+    const needsKey = error instanceof ApiError && error.status === 401;
+    showNotice(
+      messageOf(error),
+      needsKey ? { words: "Enter a key", run: () => this.settings.open("key") } : { words: "Try again", run: again },
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const wait =
+    error instanceof ApiError && error.retryAfterSeconds !== null ? ` Try again in ${error.retryAfterSeconds} s.` : "";
+  return error.message + wait;
+}
