@@ -68,10 +68,11 @@ export class App {
   private async ask(parts: Part[]): Promise<void> {
     if (this.running !== null) return;
     hideNotice();
+    this.composer.suggest([], () => undefined);
     const shown = this.begin(parts);
     const ending = await this.run(shown);
     if (ending.kind === "failed" && shown.turn.thinking === "" && shown.turn.answer === "") {
-      this.giveBack(shown, parts, ending.error);
+      this.giveBack(shown, ending.error);
       return;
     }
     shown.view.end(ending);
@@ -98,16 +99,18 @@ export class App {
     byId("turns").append(shown.view.element);
     this.afterChange();
     shown.view.element.scrollIntoView({ block: "nearest" });
+    // What was pressed may be gone now (a sample's question, a suggestion): then the focus goes to the turn.
+    if (!isShown(document.activeElement)) shown.view.element.focus({ preventScroll: true });
     return shown;
   }
 
   private async run({ turn, view, request }: Shown): Promise<Ending & { error?: unknown }> {
     this.running = new AbortController();
     this.composer.setBusy(true);
-    this.composer.suggest([], () => undefined);
     const { signal } = this.running;
     try {
-      const body = requestJson(request, (clip) => clip.base64());
+      await this.modelLine.ensure();
+      const body = requestJson({ ...request, model: this.modelLine.model() }, (clip) => clip.base64());
       const finish = await this.client.ask(
         body,
         {
@@ -134,9 +137,9 @@ export class App {
   }
 
   // Nothing came: the question goes back to where it was written, with its sounds.
-  private giveBack(shown: Shown, parts: Part[], error: unknown): void {
+  private giveBack(shown: Shown, error: unknown): void {
     this.remove(shown);
-    this.composer.putBack(parts);
+    this.composer.putBack(shown.turn.question);
     this.showProblem(error, () => this.composer.submit());
     this.composer.focus();
   }
@@ -174,10 +177,7 @@ export class App {
   private showOpenQuestions(parts: readonly Part[]): void {
     const asked = parts.map((part) => part.kind === "text" && part.text);
     this.openQuestions = this.openQuestions.filter((question) => !asked.includes(question));
-    this.composer.suggest(this.openQuestions, (question) => {
-      void this.ask([{ kind: "text", text: question }]);
-      this.composer.focus();
-    });
+    this.composer.suggest(this.openQuestions, (question) => void this.ask([{ kind: "text", text: question }]));
   }
 
   private requestFor(parts: readonly Part[]): ChatRequest {
@@ -197,6 +197,10 @@ export class App {
       needsKey ? { words: "Enter a key", run: () => this.settings.open("key") } : { words: "Try again", run: again },
     );
   }
+}
+
+function isShown(element: Element | null): boolean {
+  return element !== null && element !== document.body && element.getClientRects().length > 0;
 }
 
 function messageOf(error: unknown): string {

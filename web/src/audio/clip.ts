@@ -16,7 +16,7 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 export interface Clip {
   readonly id: number;
-  /** As a file of this name would be; unique on the page, so that a command line can name it. */
+  /** Of the user's file; of what was made here, a name that no other clip made here has. */
   readonly name: string;
   /** What is sent: the file as it was where the server can read it, else WAV. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -73,7 +73,7 @@ function makeClip(parts: Omit<Clip, "id" | "base64">): Clip {
   return {
     ...parts,
     id: ++lastId,
-    name: uniqueName(parts.name || "sound"),
+    name: parts.madeHere ? uniqueName(parts.name) : parts.name,
     base64: () => (encoded ??= toBase64(parts.bytes)),
   };
 }

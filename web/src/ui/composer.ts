@@ -51,7 +51,7 @@ export class Composer {
     hideNotice();
     this.draft.addClip(clip);
     announce(`${clip.name} added`);
-    this.draft.focusLastText();
+    if (matchMedia("(pointer: fine)").matches) this.draft.focusLastText(); // on a phone a keyboard would cover the sound
     this.form.scrollIntoView({ block: "end" });
   }
 

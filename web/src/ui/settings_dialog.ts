@@ -35,7 +35,7 @@ export class SettingsDialog {
   private readonly effort = el(
     "select",
     { id: "effort" },
-    ...EFFORTS.map((effort) => el("option", { value: effort }, effort === "" ? "as the model likes" : effort)),
+    ...EFFORTS.map((effort) => el("option", { value: effort }, effort === "" ? "default" : effort)),
   );
   private readonly numbers = Object.fromEntries(NUMBER_NAMES.map((name) => [name, numberField(name)])) as Record<
     NumberName,
