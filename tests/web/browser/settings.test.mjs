@@ -62,7 +62,9 @@ test("a number out of range is said, and not taken", async (t) => {
   assert.equal(await field.getAttribute("aria-invalid"), "true");
   await page.getByText("Expected 0 to 2").waitFor();
   await page.getByRole("button", { name: "Done" }).click();
-  await page.getByRole("button", { name: "Settings", exact: true }).waitFor();
+  assert.ok(await field.evaluate((input) => input === document.activeElement), "Done leads back to it");
+  await page.getByRole("button", { name: "Close the settings" }).click();
+  await page.getByRole("button", { name: "Settings", exact: true }).waitFor(); // nothing was changed
 });
 
 test("the limit of tokens is said where it cut the answer", async (t) => {
