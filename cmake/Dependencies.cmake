@@ -11,6 +11,11 @@ pkg_check_modules(kissfft REQUIRED IMPORTED_TARGET kissfft-float)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+# The server: sockets (of Boost only headers), https for sounds that a request names by URL, metrics.
+find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL REQUIRED)
+# Not by find_package: that wants what its exposer and its pusher need, too, and neither is used.
+pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 # Header-only.
 find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)

@@ -11,6 +11,7 @@ packages=(
   g++ cmake ninja-build pkg-config ccache
   libfmt-dev libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
   libsndfile1-dev libsoxr-dev libkissfft-dev libpcre2-dev libutf8proc-dev libpng-dev libxxhash-dev
+  libboost1.81-dev libssl-dev prometheus-cpp-dev
 )
 case $goal in
   run | train | test) ;;

@@ -14,14 +14,21 @@ struct SamplingOptions {
   int top_k = 0;             // 0: all
   double min_p = 0.0;        // relative to the most likely token
   double repetition_penalty =
-      1.0;                // divides (or multiplies, if negative) logits of tokens seen before
-  uint64_t seed = 0;      // random numbers are keyed by (seed, sequence, position)
-  uint64_t sequence = 0;  // of a request's first sample; sample i has sequence + i
-  int max_tokens = 2048;  // generated tokens, thinking included
+      1.0;  // divides (or multiplies, if negative) logits of tokens seen before
+  // Taken off a logit for each time that its token was generated so far, and once if it was at all;
+  // the prompt does not count. -2 to 2.
+  double frequency_penalty = 0;
+  double presence_penalty = 0;
+  uint64_t seed = 0;              // random numbers are keyed by (seed, sequence, position)
+  uint64_t sequence = 0;          // of a request's first sample; sample i has sequence + i
+  int max_tokens = 2048;          // generated tokens, thinking included
   std::vector<std::string> stop;  // generation ends before any of these texts
   std::vector<int64_t> stop_token_ids;
   // At this many thinking tokens the thought is closed and the answer begins; 0: an empty thought.
   std::optional<int> think_budget;
+  // Report what each generated token's log probability was, and that of the most likely tokens in
+  // its place (0 to 20 of them): the model's own, before temperature, penalties and cuts.
+  std::optional<int> logprobs;
   // Up to this many tokens (0 to 16; 0: off) are guessed from what followed the same words earlier
   // in the prompt and the answer, and checked in one step. The answer is the same with and without.
   int speculate_tokens = 0;

@@ -29,6 +29,7 @@ constexpr int kMaxRateHz = 10'000'000;
 constexpr double kMaxMagnitude = 1e9;
 // A recording whose end was lost is used if at least this share of what its header claims is there.
 constexpr double kMinFoundShare = 0.9;
+constexpr double kShortestRestSeconds = 0.1;
 
 // libsndfile's view of a ByteSource. Exceptions may not cross its C frames: ByteSource throws none.
 struct VirtualFile {
@@ -281,6 +282,16 @@ std::vector<AudioClip> split_clip(const AudioClip& clip, double max_seconds) {
     const auto count = static_cast<std::ptrdiff_t>(std::min(piece, total - begin));
     pieces.push_back({std::vector<float>(first, first + count)});
   }
+  return pieces;
+}
+
+std::vector<AudioClip> pieces_to_hear(const AudioClip& clip) {
+  std::vector<AudioClip> pieces = split_clip(clip);
+  if (pieces.size() < 2 || pieces.back().seconds() >= kShortestRestSeconds) return pieces;
+  const AudioClip rest = std::move(pieces.back());
+  pieces.pop_back();
+  std::vector<float>& samples = pieces.back().samples;
+  samples.insert(samples.end(), rest.samples.begin(), rest.samples.end());
   return pieces;
 }
 

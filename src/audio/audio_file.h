@@ -49,4 +49,8 @@ void write_wav_file(const std::filesystem::path& path, const AudioClip& clip);
 // piece.
 std::vector<AudioClip> split_clip(const AudioClip& clip, double max_seconds = 25.0);
 
+// split_clip at 25 s for a model: a rest of less than 0.1 s, which may give it no token, joins the
+// piece before it (the encoder hears 29.98 s).
+std::vector<AudioClip> pieces_to_hear(const AudioClip& clip);
+
 }  // namespace stapes

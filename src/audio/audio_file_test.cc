@@ -157,6 +157,20 @@ TEST(SplitClip, PiecesAsTheClientMakesThem) {
   EXPECT_THAT(sizes(5, 2.0 / 16000), ElementsAre(2, 2, 1));
 }
 
+TEST(SplitClip, AShortRestIsHeardWithThePieceBeforeIt) {
+  const auto sizes = [](size_t samples) {
+    std::vector<size_t> result;
+    for (const AudioClip& piece : pieces_to_hear({std::vector<float>(samples)}))
+      result.push_back(piece.samples.size());
+    return result;
+  };
+  constexpr size_t kPiece = 25 * kSampleRateHz;
+  EXPECT_EQ(sizes(10), std::vector<size_t>{10});
+  EXPECT_EQ(sizes(kPiece + 1599), std::vector<size_t>{kPiece + 1599});
+  EXPECT_EQ(sizes(kPiece + 1600), (std::vector<size_t>{kPiece, 1600}));
+  EXPECT_EQ(sizes(2 * kPiece), (std::vector<size_t>{kPiece, kPiece}));
+}
+
 TEST(SplitClip, PiecesOfNothingAreRefused) {
   const AudioClip clip{{1.0F, 2.0F}};
   for (const double seconds : {0.0, -1.0, 1e-9, std::nan("")}) {

@@ -19,7 +19,7 @@ Statuses statuses(ErrorCode code) noexcept {
     case ErrorCode::kTooLarge: return {65, 413};
     case ErrorCode::kUnsupported: return {69, 501};
     case ErrorCode::kIo: return {74, 500};
-    case ErrorCode::kBusy: return {75, 503};
+    case ErrorCode::kBusy: return {75, 429};
     case ErrorCode::kCancelled: return {130, 499};
   }
   return {70, 500};

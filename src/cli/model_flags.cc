@@ -24,8 +24,10 @@ void replace_if_named(Value& value, const std::optional<Value>& named) {
 
 }  // namespace
 
-void ModelFlag::add_to(CLI::App& app) {
-  app.add_option("--model", named_, kModelHelp)->type_name("MODEL")->envname("STAPES_MODEL");
+void ModelFlag::add_to(CLI::App& app, bool positional) {
+  app.add_option(positional ? "--model,MODEL" : "--model", named_, kModelHelp)
+      ->type_name("MODEL")
+      ->envname("STAPES_MODEL");
 }
 
 fs::path ModelFlag::path() const {
@@ -44,8 +46,8 @@ fs::path ModelFlag::path() const {
 void EngineFlags::add_to(CLI::App& app) {
   const std::map<std::string, AudioRule> rules = {{"hf", AudioRule::kHuggingFace},
                                                   {"vllm", AudioRule::kVllm}};
-  const std::map<std::string, KvPrecision> precisions = {
-      {"f32", KvPrecision::kF32}, {"bf16", KvPrecision::kBf16}};
+  const std::map<std::string, KvPrecision> precisions = {{"f32", KvPrecision::kF32},
+                                                         {"bf16", KvPrecision::kBf16}};
   app.add_option("--threads", options_.threads, "Threads to compute with; 0: all cores")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));

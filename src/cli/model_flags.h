@@ -16,7 +16,8 @@ namespace stapes::cli {
 // or installation.
 class ModelFlag {
  public:
-  void add_to(CLI::App& app);
+  // positional: MODEL may also stand without --model.
+  void add_to(CLI::App& app, bool positional = false);
   // Throws kNotFound where no model was named and none stands beside the program.
   std::filesystem::path path() const;
 

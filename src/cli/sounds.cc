@@ -15,7 +15,6 @@ namespace stapes::cli {
 namespace {
 
 constexpr const char* kStandardInput = "-";
-constexpr double kShortestRestSeconds = 0.1;
 
 AudioClip decode(const std::string& file) {
   if (file != kStandardInput) return load_audio_file(file);
@@ -23,22 +22,11 @@ AudioClip decode(const std::string& file) {
   return decode_audio(std::as_bytes(std::span(contents)), "standard input");
 }
 
-// A rest of a few milliseconds gives the model no token, and a clip without tokens is refused. It
-// joins the piece before it: the encoder hears 29.98 s.
-void join_short_rest(std::vector<AudioClip>& pieces) {
-  if (pieces.size() < 2 || pieces.back().seconds() >= kShortestRestSeconds) return;
-  const AudioClip rest = std::move(pieces.back());
-  pieces.pop_back();
-  std::vector<float>& samples = pieces.back().samples;
-  samples.insert(samples.end(), rest.samples.begin(), rest.samples.end());
-}
-
 }  // namespace
 
 Sound load_sound(const std::string& file, std::vector<AudioClip>& clips) {
   const AudioClip whole = decode(file);
-  std::vector<AudioClip> pieces = split_clip(whole);
-  join_short_rest(pieces);
+  std::vector<AudioClip> pieces = pieces_to_hear(whole);
   const Sound sound{file, whole.seconds(), clips.size(), pieces.size()};
   if (sound.clips > 1)
     fmt::print(stderr, "stapes: {} lasts {:.1f} s and is heard in {} pieces, cut every 25 s\n",

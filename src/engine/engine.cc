@@ -2,8 +2,11 @@
 
 #include <utility>
 
+#include "base/fail.h"
 #include "engine/generator.h"
+#include "engine/prepared_request.h"
 #include "engine/sequence.h"
+#include "text/utf8.h"
 
 namespace stapes {
 
@@ -40,8 +43,41 @@ EngineCounters Engine::counters() const {
   return impl_->generator.counters();
 }
 
+std::vector<int64_t> Engine::tokenize(std::string_view text, bool control_tokens) const {
+  if (const size_t invalid = find_invalid_utf8(text); invalid != std::string_view::npos)
+    fail(ErrorCode::kInvalidText, "the text: byte {} is not valid UTF-8", invalid);
+  const Tokenizer& tokenizer = impl_->generator.model().tokenizer;
+  const std::vector<TokenId> ids =
+      control_tokens ? tokenizer.encode(text) : tokenizer.encode_plain(text);
+  return {ids.begin(), ids.end()};
+}
+
+std::vector<int64_t> Engine::prompt_ids(const Request& request) const {
+  const PreparedRequest prepared = prepare_request(impl_->generator.model(), request);
+  return {prepared.prompt.ids.begin(), prepared.prompt.ids.end()};
+}
+
+std::string Engine::detokenize(std::span<const int64_t> ids, bool skip_special_tokens) const {
+  const Tokenizer& tokenizer = impl_->generator.model().tokenizer;
+  check_token_ids(tokenizer, ids);
+  const std::vector<TokenId> narrow(ids.begin(), ids.end());
+  return tokenizer.decode(narrow, skip_special_tokens);
+}
+
+int64_t Engine::context_tokens() const {
+  return impl_->generator.model().context_tokens;
+}
+
+AudioRule Engine::audio_rule() const {
+  return impl_->generator.model().audio_rule;
+}
+
+void Engine::nudge() const {
+  impl_->generator.nudge();
+}
+
 const SamplingOptions& Engine::default_sampling() const {
-  return impl_->generator.default_sampling();
+  return impl_->generator.model().default_sampling;
 }
 
 double Engine::load_ms() const {

@@ -125,12 +125,16 @@ Trace Generator::trace(const Request& request) const {
   return trace;
 }
 
+void Generator::nudge() const {
+  impl_->loop.nudge();
+}
+
 EngineCounters Generator::counters() const {
   return impl_->loop.counters();
 }
 
-const SamplingOptions& Generator::default_sampling() const {
-  return impl_->model.default_sampling;
+const LoadedModel& Generator::model() const {
+  return impl_->model;
 }
 
 }  // namespace stapes

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/generation.h"
+#include "engine/loaded_model.h"
 #include "engine/trace.h"
 #include "stapes/engine.h"
 
@@ -40,7 +41,8 @@ class Generator {
   Trace trace(const Request& request) const;
 
   EngineCounters counters() const;
-  const SamplingOptions& default_sampling() const;
+  void nudge() const;
+  const LoadedModel& model() const;
 
  private:
   struct Impl;

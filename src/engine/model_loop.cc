@@ -79,6 +79,7 @@ EngineCounters ModelLoop::counters() const {
 }
 
 void ModelLoop::publish() {
+  counts_.turns = static_cast<int64_t>(turns_);
   counts_.pages_in_use = pool_.pages_in_use();
   counts_.pages_cached = prefix_cache_ ? prefix_cache_->pages() : 0;
   counts_.page_limit = pool_.page_limit();

@@ -46,6 +46,8 @@ class ModelLoop {
                                         StreamOptions options);
   bool cancel(uint64_t id);
   EngineCounters counters() const;
+  // Makes the loop turn once, also where it has nothing to do.
+  void nudge() const { inbox_->wake(); }
 
  private:
   struct Candidate {

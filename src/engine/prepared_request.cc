@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "engine/sampler.h"
 #include "spec/audio_tokens.h"
+#include "text/utf8.h"
 
 namespace stapes {
 namespace {
@@ -56,6 +57,34 @@ void check_messages(const Request& request) {
          unused - used.begin() + 1);
 }
 
+void check_raw_prompt(const LoadedModel& model, const Request& request) {
+  const RawPrompt& prompt = *request.raw_prompt;
+  if (!request.messages.empty() || !request.clips.empty())
+    fail(ErrorCode::kUsage, "expected either a raw prompt or messages, got both");
+  if (!prompt.text.empty() && !prompt.ids.empty())
+    fail(ErrorCode::kUsage, "expected a raw prompt as text or as ids, got both");
+  if (prompt.text.empty() && prompt.ids.empty())
+    fail(ErrorCode::kInvalidText, "expected a prompt of at least one token, got an empty one");
+  check_token_ids(model.tokenizer, prompt.ids);
+  if (const size_t invalid = find_invalid_utf8(prompt.text); invalid != std::string::npos)
+    fail(ErrorCode::kInvalidText, "the prompt: byte {} is not valid UTF-8", invalid);
+}
+
+Prompt prompt_of(const Tokenizer& tokenizer, const Request& request,
+                 const std::vector<int64_t>& tokens_per_clip) {
+  if (request.raw_prompt) {
+    const RawPrompt& raw = *request.raw_prompt;
+    Prompt prompt;
+    if (raw.ids.empty()) prompt.ids = tokenizer.encode(raw.text);
+    for (const int64_t id : raw.ids) prompt.ids.push_back(static_cast<TokenId>(id));
+    return prompt;
+  }
+  PromptOptions options{.continue_last_turn = request.continue_last_turn,
+                        .add_generation_prompt = request.add_generation_prompt};
+  if (request.sampling.think_budget == 0) options.assistant_prefix = "<think>\n\n</think>\n";
+  return build_prompt(tokenizer, request.messages, tokens_per_clip, options);
+}
+
 constexpr int kMostSamples = 256;
 
 void check_samples(const Request& request) {
@@ -97,11 +126,19 @@ std::vector<PositionContent> contents_of(const Prompt& prompt,
 
 }  // namespace
 
+void check_token_ids(const Tokenizer& tokenizer, std::span<const int64_t> ids) {
+  const auto size = static_cast<int64_t>(tokenizer.size());
+  const auto wrong = std::ranges::find_if(ids, [&](int64_t id) { return id < 0 || id >= size; });
+  if (wrong != ids.end())
+    fail(ErrorCode::kUsage, "expected token ids of 0 to {}, got {} in place {}", size - 1, *wrong,
+         wrong - ids.begin());
+}
+
 PreparedRequest prepare_request(const LoadedModel& model, Request request) {
   PreparedRequest prepared;
   check_sampling_options(request.sampling);
   check_samples(request);
-  check_messages(request);
+  request.raw_prompt ? check_raw_prompt(model, request) : check_messages(request);
   for (size_t i = 0; i < request.clips.size(); ++i) {
     const AudioClip& clip = request.clips[i];
     check_clip(model, clip, i + 1);
@@ -109,10 +146,7 @@ PreparedRequest prepare_request(const LoadedModel& model, Request request) {
     prepared.tokens_per_clip.push_back(audio_token_count(frames, model.audio_rule));
     prepared.clip_hashes.push_back(hash_of_samples(clip.samples));
   }
-  PromptOptions options;
-  if (request.sampling.think_budget == 0) options.assistant_prefix = "<think>\n\n</think>\n";
-  prepared.prompt =
-      build_prompt(model.tokenizer, request.messages, prepared.tokens_per_clip, options);
+  prepared.prompt = prompt_of(model.tokenizer, request, prepared.tokens_per_clip);
   prepared.contents = contents_of(prepared.prompt, prepared.clip_hashes);
   const auto prompt_tokens = static_cast<int64_t>(prepared.prompt.ids.size());
   prepared.longest_length =

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/content_hash.h"
@@ -24,11 +25,14 @@ struct PreparedRequest {
   int64_t longest_length = 0;
 };
 
+// Throws kUsage naming an id that the tokenizer does not have, and its place.
+void check_token_ids(const Tokenizer& tokenizer, std::span<const int64_t> ids);
+
 // Throws kUsage (sampling options, a number of samples out of range, no messages, an audio index
-// out of range, a clip that no message points to), kInvalidText (not UTF-8; nothing asked),
-// kInvalidAudio (a clip that is empty, too short, or has NaN or infinite samples), kTooLarge (a
-// clip over the encoder's 29.98 s; a prompt that leaves no room for an answer in the context, or in
-// the key/value memory).
+// out of range, a clip that no message points to, a raw prompt beside messages or with wrong ids),
+// kInvalidText (not UTF-8; nothing asked), kInvalidAudio (a clip that is empty, too short, or has
+// NaN or infinite samples), kTooLarge (a clip over the encoder's 29.98 s; a prompt that leaves no
+// room for an answer in the context, or in the key/value memory).
 PreparedRequest prepare_request(const LoadedModel& model, Request request);
 
 // Pages that all samples together may come to hold: those of the prompt that are full are shared.

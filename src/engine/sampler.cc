@@ -12,6 +12,7 @@ namespace stapes {
 namespace {
 
 constexpr int kMostSpeculatedTokens = 16;
+constexpr int kMostTopLogprobs = 20;
 
 void check_range(bool inside, const char* option, const char* range, double value) {
   if (!inside) fail(ErrorCode::kUsage, "{} must be {}, got {}", option, range, value);
@@ -57,9 +58,16 @@ void check_sampling_options(const SamplingOptions& o) {
   check_range(o.min_p >= 0 && o.min_p <= 1, "min_p", "between 0 and 1", o.min_p);
   check_range(o.repetition_penalty > 0 && std::isfinite(o.repetition_penalty), "repetition_penalty",
               "above 0", o.repetition_penalty);
+  check_range(std::abs(o.frequency_penalty) <= 2, "frequency_penalty", "between -2 and 2",
+              o.frequency_penalty);
+  check_range(std::abs(o.presence_penalty) <= 2, "presence_penalty", "between -2 and 2",
+              o.presence_penalty);
   check_range(o.max_tokens >= 1, "max_tokens", "1 or more", o.max_tokens);
   if (o.think_budget)
     check_range(*o.think_budget >= 0, "the thinking budget", "0 or more", *o.think_budget);
+  if (o.logprobs)
+    check_range(*o.logprobs >= 0 && *o.logprobs <= kMostTopLogprobs, "top_logprobs",
+                "between 0 and 20", *o.logprobs);
   check_range(o.speculate_tokens >= 0 && o.speculate_tokens <= kMostSpeculatedTokens,
               "speculate_tokens", "between 0 and 16", o.speculate_tokens);
   if (std::ranges::any_of(o.stop, [](const std::string& text) { return text.empty(); }))
@@ -72,13 +80,30 @@ Sampler::Sampler(const SamplingOptions& options, size_t tokenizer_size, uint64_t
       sequence_(options.sequence + sample),
       seen_(tokenizer_size, false) {
   check_sampling_options(options);
+  if (options.frequency_penalty != 0 || options.presence_penalty != 0)
+    generated_.resize(tokenizer_size);
 }
 
-void Sampler::see(std::span<const TokenId> ids) {
-  for (const TokenId id : ids) {
-    STAPES_CHECK(id >= 0 && static_cast<size_t>(id) < tokenizer_size_, "token id {}", id);
-    seen_[static_cast<size_t>(id)] = true;
-  }
+void Sampler::see(TokenId id) {
+  STAPES_CHECK(id >= 0 && static_cast<size_t>(id) < tokenizer_size_, "token id {}", id);
+  seen_[static_cast<size_t>(id)] = true;
+}
+
+void Sampler::see_prompt(std::span<const TokenId> ids) {
+  for (const TokenId id : ids) see(id);
+}
+
+void Sampler::see_generated(TokenId id) {
+  see(id);
+  if (!generated_.empty()) ++generated_[static_cast<size_t>(id)];
+}
+
+double Sampler::penalized(double logit, size_t id) const {
+  if (seen_[id])
+    logit = logit > 0 ? logit / options_.repetition_penalty : logit * options_.repetition_penalty;
+  if (!generated_.empty() && generated_[id] > 0)
+    logit -= options_.frequency_penalty * generated_[id] + options_.presence_penalty;
+  return logit;
 }
 
 std::vector<Sampler::Scored> Sampler::penalized(std::span<const float> logits) const {
@@ -87,15 +112,13 @@ std::vector<Sampler::Scored> Sampler::penalized(std::span<const float> logits) c
   std::vector<Scored> scored;
   scored.reserve(tokenizer_size_);
   for (size_t id = 0; id < tokenizer_size_; ++id) {
-    double logit = logits[id];
+    const double logit = logits[id];
     if (std::isnan(logit) || logit == INFINITY)
       fail(ErrorCode::kInvalidModel,
            "expected finite logits, but that of token {} is {}: the model's weights are damaged",
            id, logit);
     if (logit == -INFINITY) continue;
-    if (seen_[id])
-      logit = logit > 0 ? logit / options_.repetition_penalty : logit * options_.repetition_penalty;
-    scored.push_back({static_cast<TokenId>(id), logit});
+    scored.push_back({static_cast<TokenId>(id), penalized(logit, id)});
   }
   if (scored.empty())
     fail(ErrorCode::kInvalidModel,

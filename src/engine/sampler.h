@@ -20,18 +20,20 @@ struct Candidate {
 };
 
 // The order is that of Hugging Face's generate() (and of vLLM, except that vLLM cuts by min-p
-// before top-p): repetition penalty, temperature, top-k, top-p, min-p; probabilities are
-// renormalized after each cut. Among equal logits the lower id comes first, so exactly k tokens
-// survive top-k. The draw is keyed by (seed, sequence, position): the same alone or in any batch.
+// before top-p): repetition penalty, frequency and presence penalty (OpenAI's, where vLLM has
+// them), temperature, top-k, top-p, min-p; probabilities are renormalized after each cut. Among
+// equal logits the lower id comes first, so exactly k tokens survive top-k. The draw is keyed by
+// (seed, sequence, position): the same alone or in any batch.
 class Sampler {
  public:
   // Ids at or above `tokenizer_size` are never drawn. `sample` of the request has the sequence
   // number options.sequence + sample.
   Sampler(const SamplingOptions& options, size_t tokenizer_size, uint64_t sample = 0);
 
-  // Tokens of the prompt and of the text so far: what the repetition penalty applies to. Each
-  // counts once.
-  void see(std::span<const TokenId> ids);
+  // Tokens of the prompt: the repetition penalty applies to them, each counted once.
+  void see_prompt(std::span<const TokenId> ids);
+  // A token of the text after it: all penalties apply.
+  void see_generated(TokenId id);
 
   // logits: [V], V >= tokenizer_size; position: place of the new token in the sequence.
   // Throws kInvalidModel for NaN or +infinity, or where no token is left.
@@ -46,6 +48,8 @@ class Sampler {
     TokenId id;
     double logit;
   };
+  void see(TokenId id);
+  double penalized(double logit, size_t id) const;
   std::vector<Scored> penalized(std::span<const float> logits) const;
   // Weights are relative to the most likely token's, which is 1.
   double weight(double logit, double highest) const;
@@ -55,7 +59,8 @@ class Sampler {
   SamplingOptions options_;
   size_t tokenizer_size_;
   uint64_t sequence_;
-  std::vector<bool> seen_;  // by id
+  std::vector<bool> seen_;          // by id
+  std::vector<int32_t> generated_;  // how often, by id; empty where nothing asks for it
 };
 
 }  // namespace stapes

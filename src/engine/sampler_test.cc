@@ -25,12 +25,16 @@ std::vector<float> random_logits(Rng& rng, size_t count) {
 
 // The slow obvious twin: the textbook steps on a whole distribution, each renormalized.
 std::map<TokenId, double> textbook(std::vector<float> logits, const std::vector<TokenId>& seen,
+                                   const std::vector<TokenId>& generated,
                                    const SamplingOptions& options) {
   std::vector<std::pair<double, TokenId>> by_rank;  // (probability, id)
   for (size_t id = 0; id < logits.size(); ++id) {
     double logit = logits[id];
-    if (std::ranges::count(seen, static_cast<TokenId>(id)) > 0)
+    const auto times = std::ranges::count(generated, static_cast<TokenId>(id));
+    if (std::ranges::count(seen, static_cast<TokenId>(id)) > 0 || times > 0)
       logit *= logit > 0 ? 1 / options.repetition_penalty : options.repetition_penalty;
+    if (times > 0) logit -= options.presence_penalty;
+    for (ptrdiff_t i = 0; i < times; ++i) logit -= options.frequency_penalty;
     by_rank.emplace_back(std::exp(logit / options.temperature), static_cast<TokenId>(id));
   }
   const auto renormalize = [&] {
@@ -69,12 +73,18 @@ TEST(Sampler, CandidatesEqualTheTextbook) {
     if (rng.chance(0.5)) options.top_k = static_cast<int>(rng.integer(1, 320));
     if (rng.chance(0.5)) options.min_p = rng.uniform(0.0, 0.5);
     if (rng.chance(0.5)) options.repetition_penalty = rng.uniform(0.7, 1.5);
-    std::vector<TokenId> seen;
-    for (int i = 0; i < 5; ++i)
-      seen.push_back(static_cast<TokenId>(rng.integer(0, static_cast<int64_t>(count) - 1)));
+    if (rng.chance(0.5)) options.frequency_penalty = rng.uniform(-2, 2);
+    if (rng.chance(0.5)) options.presence_penalty = rng.uniform(-2, 2);
+    std::vector<TokenId> seen, generated;
+    const auto random_id = [&] {
+      return static_cast<TokenId>(rng.integer(0, std::min<int64_t>(20, std::ssize(logits)) - 1));
+    };
+    for (int i = 0; i < 5; ++i) seen.push_back(random_id());
+    for (int64_t i = rng.integer(0, 40); i > 0; --i) generated.push_back(random_id());
     Sampler sampler(options, count);
-    sampler.see(seen);
-    const auto expected = textbook(logits, seen, options);
+    sampler.see_prompt(seen);
+    for (const TokenId id : generated) sampler.see_generated(id);
+    const auto expected = textbook(logits, seen, generated, options);
     const auto actual = sampler.candidates(logits);
     ASSERT_EQ(actual.size(), expected.size()) << "round " << round;
     for (const Candidate& candidate : actual) {
@@ -114,11 +124,41 @@ TEST(Sampler, PenaltyDividesPositiveAndMultipliesNegativeLogits) {
   options.temperature = 1;
   options.repetition_penalty = 2;
   Sampler sampler(options, 3);
-  sampler.see(std::vector<TokenId>{0, 1, 0});  // seen twice counts once
+  sampler.see_prompt(std::vector<TokenId>{0, 1, 0});  // seen twice counts once
   const auto kept = sampler.candidates(std::vector<float>{2.0F, -1.0F, 0.0F});
   const double sum = std::exp(1.0) + std::exp(-2.0) + 1;
   EXPECT_NEAR(kept[0].probability, std::exp(1.0) / sum, 1e-9);
   EXPECT_NEAR(kept[1].probability, std::exp(-2.0) / sum, 1e-9);
+}
+
+TEST(Sampler, FrequencyCountsTimesPresenceCountsOnceAndThePromptDoesNot) {
+  SamplingOptions options;
+  options.temperature = 1;
+  options.frequency_penalty = 0.5;
+  options.presence_penalty = 0.25;
+  Sampler sampler(options, 3);
+  sampler.see_prompt(std::vector<TokenId>{0, 0});
+  for (const TokenId id : {1, 1, 1, 2}) sampler.see_generated(id);
+  const auto kept = sampler.candidates(std::vector<float>{1.0F, 1.0F, 1.0F});
+  const double sum = 1 + std::exp(-1.75) + std::exp(-0.75);
+  EXPECT_NEAR(kept[0].probability, 1 / sum, 1e-9);
+  EXPECT_NEAR(kept[1].probability, std::exp(-1.75) / sum, 1e-9);
+  EXPECT_NEAR(kept[2].probability, std::exp(-0.75) / sum, 1e-9);
+}
+
+TEST(Sampler, PenaltiesChangeTheGreedyChoice) {
+  SamplingOptions options;
+  options.temperature = 0;
+  options.frequency_penalty = 1;
+  Sampler sampler(options, 2);
+  const std::vector<float> logits = {1.5F, 0.0F};
+  std::vector<TokenId> chosen;
+  for (int position = 0; position < 6; ++position) {
+    chosen.push_back(sampler.sample(logits, position));
+    sampler.see_generated(chosen.back());
+  }
+  // 1.5, 0.5, then -0.5 against 0, ...
+  EXPECT_EQ(chosen, (std::vector<TokenId>{0, 0, 1, 0, 1, 0}));
 }
 
 TEST(Sampler, GreedyTakesTheLowestIdOfTheMostLikely) {
@@ -218,6 +258,10 @@ TEST(Sampler, SenselessOptionsAreRefusedByName) {
   EXPECT_THAT(refused([](auto& o) { o.top_k = -1; }), HasSubstr("top_k"));
   EXPECT_THAT(refused([](auto& o) { o.min_p = 2; }), HasSubstr("min_p"));
   EXPECT_THAT(refused([](auto& o) { o.repetition_penalty = 0; }), HasSubstr("repetition_penalty"));
+  EXPECT_EQ(refused([](auto& o) { o.frequency_penalty = 2.5; }),
+            "frequency_penalty must be between -2 and 2, got 2.5");
+  EXPECT_THAT(refused([](auto& o) { o.presence_penalty = NAN; }), HasSubstr("presence_penalty"));
+  EXPECT_THAT(refused([](auto& o) { o.logprobs = 21; }), HasSubstr("top_logprobs"));
   EXPECT_THAT(refused([](auto& o) { o.max_tokens = 0; }), HasSubstr("max_tokens"));
   EXPECT_THAT(refused([](auto& o) { o.think_budget = -3; }), HasSubstr("budget"));
   EXPECT_THAT(refused([](auto& o) { o.speculate_tokens = 17; }), HasSubstr("speculate_tokens"));

@@ -6,12 +6,24 @@
 
 #include "base/check.h"
 #include "engine/speculation.h"
+#include "engine/token_logprobs.h"
 
 namespace stapes {
 
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
+
+namespace {
+
+TextOptions text_options(const PreparedRequest& prepared) {
+  return {.stops = prepared.request.sampling.stop,
+          .thinking_open = prepared.prompt.thinking_open,
+          .split_thinking = prepared.request.split_thinking,
+          .show_special_tokens = prepared.request.show_special_tokens};
+}
+
+}  // namespace
 
 Sequence::Sequence(const LoadedModel& model, std::shared_ptr<const PreparedRequest> prepared,
                    KvPagePool& pool, PrefixCache* cache)
@@ -21,10 +33,10 @@ Sequence::Sequence(const LoadedModel& model, std::shared_ptr<const PreparedReque
       pages_(pool),
       cached_prefix_(cache),
       sampler_(sampling(), model.tokenizer.size()),
-      text_(model.tokenizer, sampling().stop, prepared_->prompt.thinking_open),
+      text_(model.tokenizer, text_options(*prepared_)),
       ids_(prepared_->prompt.ids.begin(), prepared_->prompt.ids.end()),
       contents_(prepared_->contents) {
-  sampler_.see(prepared_->prompt.ids);
+  sampler_.see_prompt(prepared_->prompt.ids);
   generation_.prompt_ids = prepared_->prompt.ids;
   Result& result = generation_.result;
   result.audio_tokens_per_clip = prepared_->tokens_per_clip;
@@ -45,7 +57,7 @@ Sequence::Sequence(const ForkOf& fork)
       contents_(fork.original.contents_),
       read_(fork.original.read_),
       generation_(fork.original.generation_) {
-  sampler_.see(prepared_->prompt.ids);
+  sampler_.see_prompt(prepared_->prompt.ids);
 }
 
 Sequence Sequence::fork(uint64_t sample) const {
@@ -149,8 +161,10 @@ void Sequence::choose(const Tensor& logits, int64_t first_row) {
   const std::vector<int64_t> guesses = std::exchange(guesses_, {});
   speculated_tokens_ += static_cast<int64_t>(guesses.size());
   for (size_t i = 0; !finished_ && read_ == length(); ++i) {
-    const TokenId id = sampler_.sample(logits.row(first_row + static_cast<int64_t>(i)), length());
-    accept(id, /*forced=*/false);
+    const auto row = logits.row(first_row + static_cast<int64_t>(i));
+    const TokenId id = sampler_.sample(row, length());
+    note_logprobs(row, id);
+    accept(id, By::kModel);
     const bool guessed = i < guesses.size() && guesses[i] == id;
     if (finished_ || !guessed) break;
     ++read_;
@@ -165,26 +179,39 @@ void Sequence::close_spent_thought() {
   if (!budget || finished_ || !text_.in_thought()) return;
   if (generation_.result.usage.thinking_tokens < *budget) return;
   for (const TokenId id : model_->tokenizer.encode(text_.rest_of_thought_end())) {
-    accept(id, /*forced=*/true);
+    accept(id, By::kForce);
     if (finished_) return;
   }
 }
 
-void Sequence::accept(TokenId id, bool forced) {
+void Sequence::note_logprobs(std::span<const float> logits, TokenId id) {
+  if (!sampling().logprobs || is_stop_token(id)) return;
+  new_tokens_.push_back(token_logprobs(model_->tokenizer, logits, id, *sampling().logprobs));
+  new_tokens_.back().thinking = text_.in_thought();
+}
+
+void Sequence::accept(TokenId id, By by) {
+  const bool forced = by == By::kForce;
   if (generation_.ids.empty())
     generation_.result.timing.first_token_ms = milliseconds_since(prepared_->asked_at);
   Usage& usage = generation_.result.usage;
   const bool was_in_thought = text_.in_thought();
   ++(was_in_thought || forced ? usage.thinking_tokens : usage.answer_tokens);
   generation_.ids.push_back(id);
-  if (!forced && is_stop_token(id)) return finish(FinishReason::kStop);
+  if (!forced && is_stop_token(id)) {
+    generation_.result.stop_token_id = id;
+    return finish(FinishReason::kStop);
+  }
   ids_.push_back(id);
   contents_.push_back({.token = id, .clip = {}});
-  sampler_.see({&id, 1});
-  show(forced ? text_.push_forced(id) : text_.push(id));
+  sampler_.see_generated(id);
+  std::vector<Delta> deltas = forced ? text_.push_forced(id) : text_.push(id);
   // A thought of the text's own can only begin at its beginning: what came before was the marker.
-  if (!was_in_thought && text_.in_thought())
+  if (!was_in_thought && text_.in_thought()) {
     usage.thinking_tokens += std::exchange(usage.answer_tokens, 0);
+    for (GeneratedToken& token : new_tokens_) token.thinking = true;
+  }
+  show(std::move(deltas));
   if (text_.stopped()) return finish(FinishReason::kStop);
   if (length() >= prepared_->longest_length) finish(FinishReason::kLength);
 }
@@ -196,9 +223,13 @@ bool Sequence::is_stop_token(TokenId id) const {
 
 void Sequence::show(std::vector<Delta> deltas) {
   Result& result = generation_.result;
+  if (finished_ && deltas.empty() && !new_tokens_.empty())
+    deltas.push_back({.thinking = text_.in_thought(), .text = {}});
   for (Delta& delta : deltas) {
     (delta.thinking ? result.thinking : result.answer) += delta.text;
     delta.sample = static_cast<int>(sample_);
+    delta.tokens = std::exchange(new_tokens_, {});
+    result.tokens.insert(result.tokens.end(), delta.tokens.begin(), delta.tokens.end());
     new_deltas_.push_back(std::move(delta));
   }
 }
@@ -208,9 +239,11 @@ std::vector<Delta> Sequence::take_deltas() {
 }
 
 void Sequence::finish(FinishReason reason) {
-  generation_.result.finish = reason;
-  show(text_.finish());
   finished_ = true;
+  show(text_.finish());
+  generation_.result.finish = reason;
+  generation_.result.thought_closed = text_.thought_closed();
+  generation_.result.stop_text = text_.stop_text();
 }
 
 void Sequence::cancel() {

@@ -86,7 +86,9 @@ class Sequence {
   const SamplingOptions& sampling() const { return prepared_->request.sampling; }
   int64_t prompt_tokens() const { return static_cast<int64_t>(prepared_->prompt.ids.size()); }
   int64_t length() const { return static_cast<int64_t>(ids_.size()); }
-  void accept(TokenId id, bool forced);
+  enum class By : uint8_t { kModel, kForce };
+  void accept(TokenId id, By by);
+  void note_logprobs(std::span<const float> logits, TokenId id);
   void close_spent_thought();
   void show(std::vector<Delta> deltas);
   void finish(FinishReason reason);
@@ -107,6 +109,7 @@ class Sequence {
   bool finished_ = false;
   std::optional<Clock::time_point> prefill_start_;
   std::vector<Delta> new_deltas_;
+  std::vector<GeneratedToken> new_tokens_;  // belong to the next delta
   Generation generation_;
   int64_t speculated_tokens_ = 0;
   int64_t accepted_tokens_ = 0;

@@ -77,6 +77,13 @@ class SequenceTest : public ::testing::Test {
   Request request_;
   Sequence::Progress progress_;  // of the last play
 };
+std::string bytes_of(const std::vector<GeneratedToken>& tokens, bool thinking) {
+  std::string bytes;
+  for (const GeneratedToken& token : tokens)
+    if (token.thinking == thinking) bytes += token.chosen.bytes;
+  return bytes;
+}
+
 testing::TemporaryFolder* SequenceTest::folder_ = nullptr;
 LoadedModel* SequenceTest::model_ = nullptr;
 
@@ -285,6 +292,74 @@ TEST_F(SequenceTest, AFullContextEndsWithLength) {
   const Generation done = play_with(narrow, script("one two three four five six seven"));
   EXPECT_EQ(done.ids.size(), 5U);
   EXPECT_EQ(done.result.finish, FinishReason::kLength);
+}
+
+TEST_F(SequenceTest, LogprobsSayWhichTokensWereThinking) {
+  request_.sampling.logprobs = 2;
+  std::vector<GeneratedToken> in_deltas;
+  const DeltaSink collect = [&](const Delta& delta) {
+    in_deltas.insert(in_deltas.end(), delta.tokens.begin(), delta.tokens.end());
+    return true;
+  };
+  const Generation open = play(script("sum</think>10"), collect);
+  EXPECT_EQ(bytes_of(open.result.tokens, true), "sum</think>");
+  EXPECT_EQ(bytes_of(open.result.tokens, false), "10");
+  EXPECT_EQ(in_deltas.size(), open.result.tokens.size());
+  EXPECT_EQ(open.result.tokens.size() + 1, open.ids.size());  // all but the stop token
+  EXPECT_TRUE(open.result.thought_closed);
+
+  // A thought of its own: its marker is recognized only when it is complete.
+  request_.messages.push_back({"assistant", {}});
+  const Generation own = play(script("<think>sum</think>10"));
+  EXPECT_EQ(bytes_of(own.result.tokens, true), "<think>sum</think>");
+  EXPECT_EQ(bytes_of(own.result.tokens, false), "10");
+}
+
+TEST_F(SequenceTest, TokensWithoutTextComeWithALastDelta) {
+  request_.sampling.logprobs = 0;
+  std::vector<Delta> deltas;
+  play(script("sum\n\n"), [&](const Delta& delta) {
+    deltas.push_back(delta);
+    return true;
+  });
+  ASSERT_GE(deltas.size(), 2U);
+  EXPECT_EQ(deltas.back().text, "");
+  EXPECT_TRUE(deltas.back().thinking);
+  ASSERT_FALSE(deltas.back().tokens.empty());
+  EXPECT_TRUE(deltas.back().tokens.back().top.empty());
+}
+
+TEST_F(SequenceTest, ForcedTokensHaveNoLogprobs) {
+  request_.sampling.logprobs = 0;
+  request_.sampling.think_budget = 2;
+  const Generation generation = play(script("su10"));
+  EXPECT_EQ(generation.result.tokens.size(), static_cast<size_t>(count("su10")));
+  EXPECT_GT(generation.ids.size(), generation.result.tokens.size() + 1);
+}
+
+TEST_F(SequenceTest, WithoutBeingAskedNoTokensAreReported) {
+  EXPECT_TRUE(play(script("sum\n</think>\n10")).result.tokens.empty());
+}
+
+TEST_F(SequenceTest, SaysWhatEndedTheAnswer) {
+  const Generation by_token = play(script("</think>10"));
+  EXPECT_EQ(by_token.result.stop_token_id, token("<|EOT|>"));
+  EXPECT_EQ(by_token.result.stop_text, "");
+
+  request_.sampling.stop_token_ids = {token("<tts_end>")};
+  EXPECT_EQ(play(script("</think>10", "<tts_end>")).result.stop_token_id, token("<tts_end>"));
+
+  request_.sampling.stop = {"1", "0"};
+  const Generation by_text = play(script("</think>10"));
+  EXPECT_EQ(by_text.result.stop_text, "1");
+  EXPECT_FALSE(by_text.result.stop_token_id);
+
+  request_.sampling.stop = {};
+  request_.sampling.max_tokens = 1;
+  const Generation by_length = play(script("sum"));
+  EXPECT_EQ(by_length.result.finish, FinishReason::kLength);
+  EXPECT_EQ(by_length.result.stop_text, "");
+  EXPECT_FALSE(by_length.result.thought_closed);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ std::string StopMatcher::push(std::string_view text) {
     }
   }
   stopped_ = match_begin != std::string::npos;
+  if (stopped_) met_ = pending_.substr(match_begin, match_end - match_begin);
   const size_t released = stopped_ ? match_begin : pending_.size() - held_back_size();
   std::string out = pending_.substr(0, released);
   pending_.erase(0, stopped_ ? pending_.size() : released);

@@ -21,6 +21,8 @@ class StopMatcher {
   // Releases what is held back: nothing more follows, or text that is not the model's follows.
   std::string finish();
   bool stopped() const { return stopped_; }
+  // The stop text that was met; empty before.
+  const std::string& met() const { return met_; }
 
  private:
   size_t held_back_size() const;
@@ -28,6 +30,7 @@ class StopMatcher {
   std::vector<std::string> stops_;
   std::string pending_;
   bool stopped_ = false;
+  std::string met_;
 };
 
 }  // namespace stapes

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "text/special_tokens.h"
+
 namespace stapes {
 namespace {
 
@@ -34,24 +36,29 @@ std::string rest_of_thought_end(std::string_view text) {
   return std::string(end);
 }
 
-TextStream::TextStream(const Tokenizer& tokenizer, std::vector<std::string> stops,
-                       bool thinking_open)
+TextStream::TextStream(const Tokenizer& tokenizer, TextOptions options)
     : tokenizer_(&tokenizer),
-      stops_(std::move(stops)),
-      splitter_(thinking_open),
-      undelayed_(thinking_open),
-      in_thought_(thinking_open) {
-  for (const char* marker : {"<|THINK_START|>", "<|THINK_END|>"}) {
+      split_thinking_(options.split_thinking),
+      show_special_tokens_(options.show_special_tokens),
+      stops_(std::move(options.stops)),
+      splitter_(options.thinking_open),
+      undelayed_(options.thinking_open),
+      in_thought_(options.thinking_open && options.split_thinking) {
+  for (const std::string_view marker :
+       {std::string_view("<|THINK_START|>"), std::string_view("<|THINK_END|>"), kToolCallStart,
+        kToolCallEnd}) {
     if (const auto id = tokenizer.find(marker)) markers_.push_back(*id);
   }
 }
 
 std::string TextStream::characters_of(TokenId id) {
-  if (tokenizer_->is_special(id) && std::ranges::count(markers_, id) == 0) return {};
+  const bool hidden = !show_special_tokens_ && std::ranges::count(markers_, id) == 0;
+  if (hidden && tokenizer_->is_special(id)) return {};
   return utf8_.push(tokenizer_->token_bytes(id));
 }
 
 void TextStream::track(const std::string& text) {
+  if (!split_thinking_) return;
   for (const SectionDelta& delta : undelayed_.push(text))
     in_thought_ = in_thought_ || delta.section == Section::kThinking;
   if (undelayed_.answering()) in_thought_ = false;
@@ -61,7 +68,9 @@ void TextStream::track(const std::string& text) {
 }
 
 std::vector<Delta> TextStream::split(const std::string& text) {
-  return to_deltas(splitter_.push(text));
+  if (split_thinking_) return to_deltas(splitter_.push(text));
+  if (text.empty()) return {};
+  return {{.thinking = false, .text = text}};
 }
 
 std::vector<Delta> TextStream::push(TokenId id) {

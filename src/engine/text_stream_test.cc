@@ -23,13 +23,18 @@ class TextStreamTest : public ::testing::Test {
 
   Shown run(const std::vector<TokenId>& ids, bool thinking_open,
             const std::vector<std::string>& stops = {}) {
-    TextStream stream(tokenizer_, stops, thinking_open);
+    TextStream stream(tokenizer_, {.stops = stops,
+                                   .thinking_open = thinking_open,
+                                   .split_thinking = split_thinking_,
+                                   .show_special_tokens = show_special_tokens_});
     Shown shown;
     for (const TokenId id : ids) add(shown, stream.push(id));
     add(shown, stream.finish());
     return shown;
   }
 
+  bool split_thinking_ = true;
+  bool show_special_tokens_ = false;
   Tokenizer tokenizer_ =
       Tokenizer::parse(testing::tiny_tokenizer_json(), "the test's tokenizer.json");
 };
@@ -50,6 +55,36 @@ TEST_F(TextStreamTest, SplitsThinkingAndAnswer) {
   EXPECT_EQ(shown.answer, "3 7 é");
 }
 
+TEST_F(TextStreamTest, UnsplitTextKeepsItsMarkers) {
+  split_thinking_ = false;
+  const std::string text = "\n<think>\nsum\n</think>\n\n<RESPONSE>10</RESPONSE>\n";
+  for (const bool open : {false, true}) {
+    const Shown shown = run(tokenizer_.encode(text), open);
+    EXPECT_EQ(shown.thinking, "");
+    EXPECT_EQ(shown.answer, text);
+  }
+  TextStream stream(tokenizer_, {.thinking_open = true, .split_thinking = false});
+  EXPECT_FALSE(stream.in_thought());
+}
+
+TEST_F(TextStreamTest, SpecialTokensAreShownWhereThatIsAsked) {
+  show_special_tokens_ = true;
+  std::vector<TokenId> ids = tokenizer_.encode("so");
+  ids.push_back(tokenizer_.require("<tts_start>"));
+  ids.push_back(tokenizer_.require("<|THINK_END|>"));
+  ids.push_back(tokenizer_.require("<|EOT|>"));
+  const Shown shown = run(ids, true);
+  EXPECT_EQ(shown.thinking, "so<tts_start>");
+  EXPECT_EQ(shown.answer, "<|EOT|>");
+}
+
+TEST_F(TextStreamTest, SaysWhichStopTextWasMet) {
+  TextStream stream(tokenizer_, {.stops = {"third", "sec"}});
+  for (const TokenId id : tokenizer_.encode("first second third")) stream.push(id);
+  EXPECT_TRUE(stream.stopped());
+  EXPECT_EQ(stream.stop_text(), "sec");
+}
+
 TEST_F(TextStreamTest, SpecialTokensAreNotShown) {
   std::vector<TokenId> ids = tokenizer_.encode("so");
   ids.push_back(tokenizer_.require("<tts_start>"));
@@ -63,7 +98,7 @@ TEST_F(TextStreamTest, SpecialTokensAreNotShown) {
 
 TEST_F(TextStreamTest, NeverHalfACharacter) {
   const std::string text = "🎵é日本";
-  TextStream stream(tokenizer_, {}, false);
+  TextStream stream(tokenizer_, {});
   std::string all;
   for (const TokenId id : tokenizer_.encode(text)) {
     for (const Delta& delta : stream.push(id)) {
@@ -86,7 +121,7 @@ TEST_F(TextStreamTest, StopTextsWorkAcrossTokensAndInTheThought) {
 }
 
 TEST_F(TextStreamTest, ForcedTextIsNotSearchedForStopTexts) {
-  TextStream stream(tokenizer_, {"\n</think>\nX", "y\n"}, true);
+  TextStream stream(tokenizer_, {.stops = {"\n</think>\nX", "y\n"}, .thinking_open = true});
   Shown shown;
   for (const TokenId id : tokenizer_.encode("why")) add(shown, stream.push(id));
   EXPECT_TRUE(stream.in_thought());

@@ -1,6 +1,9 @@
 #include "text/chat_format.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
 
 #include "base/fail.h"
 #include "text/special_tokens.h"
@@ -12,6 +15,8 @@ namespace {
 
 // A guard against nonsense: 25 s of sound are 313 rows.
 constexpr int64_t kRowsPerClipLimit = int64_t{1} << 20;
+constexpr size_t kCodesPerWord = 4;
+constexpr int32_t kSpeechCodePad = 6561;
 
 // The turn's parts with neighbouring texts joined, as the template concatenates them.
 std::vector<ContentPart> joined_parts(const ChatMessage& message) {
@@ -40,6 +45,14 @@ void strip_thinking(std::vector<ContentPart>& parts) {
   }
 }
 
+// The names that the official server gives to turns (reference A8).
+std::string_view turn_name(std::string_view role) {
+  if (role == "user") return "human";
+  if (role == "tool") return "function_output";
+  if (role == "function_output") return "input";
+  return role;
+}
+
 class PromptBuilder {
  public:
   PromptBuilder(const Tokenizer& tokenizer, std::span<const int64_t> tokens_per_audio)
@@ -48,7 +61,7 @@ class PromptBuilder {
   // `<|BOT|>` and the text that follows it directly; both stay open for more.
   void begin_turn(std::string_view role) {
     prompt_.ids.push_back(tokenizer_.require(kTurnBegin));
-    text_ = std::string(role == "user" ? "human" : role) + "\n";
+    text_ = std::string(turn_name(role)) + "\n";
   }
   void end_turn() {
     flush_text();
@@ -66,11 +79,40 @@ class PromptBuilder {
     prompt_.ids.push_back(tokenizer_.require(kAudioEnd));
   }
 
+  void add_control(const std::string& name) {
+    const std::optional<TokenId> id = tokenizer_.find(name);
+    if (!id) return add_text(name);
+    flush_text();
+    prompt_.ids.push_back(*id);
+  }
+
+  // One token of text and four of sound in turns (reference B1); what is missing is padding.
+  void add_speech(const ContentPart& part) {
+    flush_text();
+    const std::vector<TokenId> words = tokenizer_.encode_plain(part.text);
+    const std::vector<int32_t>& codes = part.speech_codes;
+    const size_t groups =
+        std::max(words.size(), (codes.size() + kCodesPerWord - 1) / kCodesPerWord);
+    std::vector<TokenId>& ids = prompt_.ids;
+    ids.push_back(tokenizer_.require(kSpeechStart));
+    for (size_t group = 0; group < groups; ++group) {
+      ids.push_back(group < words.size() ? words[group] : tokenizer_.require(kSpeechPad));
+      for (size_t i = group * kCodesPerWord; i < (group + 1) * kCodesPerWord; ++i)
+        ids.push_back(tokenizer_.require(
+            fmt::format("<audio_{}>", i < codes.size() ? codes[i] : kSpeechCodePad)));
+    }
+    ids.push_back(tokenizer_.require(kSpeechEnd));
+  }
+
   void add_parts(const std::vector<ContentPart>& parts) {
     bool after_audio = false;
     for (const ContentPart& part : parts) {
       if (part.kind == ContentPart::Kind::kAudio) {
         add_audio(part.audio_index);
+      } else if (part.kind == ContentPart::Kind::kControl) {
+        add_control(part.text);
+      } else if (part.kind == ContentPart::Kind::kSpeech) {
+        add_speech(part);
       } else {
         std::string_view text = part.text;
         // The template takes one newline away after a clip.
@@ -108,13 +150,21 @@ void check_text(std::string_view text, std::string_view what, size_t message_ind
        message_index, invalid);
 }
 
+void check_speech_codes(std::span<const int32_t> codes, size_t message_index) {
+  const auto outside = [](int32_t code) { return code < 0 || code > kSpeechCodePad; };
+  if (const auto wrong = std::ranges::find_if(codes, outside); wrong != codes.end())
+    fail(ErrorCode::kUsage, "message {}: expected speech codes of 0 to {}, got {}", message_index,
+         kSpeechCodePad, *wrong);
+}
+
 void check_message(const ChatMessage& message, size_t index,
                    std::span<const int64_t> tokens_per_audio) {
   if (message.role.empty()) fail(ErrorCode::kUsage, "message {} has no role", index);
   check_text(message.role, "role", index);
   for (const ContentPart& part : message.parts) {
-    if (part.kind == ContentPart::Kind::kText) {
+    if (part.kind != ContentPart::Kind::kAudio) {
       check_text(part.text, "text", index);
+      check_speech_codes(part.speech_codes, index);
     } else if (part.audio_index >= tokens_per_audio.size()) {
       fail(ErrorCode::kUsage, "message {} names clip {}, but only {} clips were given", index,
            part.audio_index, tokens_per_audio.size());
@@ -146,9 +196,8 @@ Prompt build_prompt(const Tokenizer& tokenizer, std::span<const ChatMessage> mes
   for (size_t i = 0; i < messages.size(); ++i) {
     const ChatMessage& message = messages[i];
     check_message(message, i, tokens_per_audio);
-    if (message.role == "function_output") continue;
     const bool is_assistant = message.role == "assistant";
-    const bool stays_open = is_assistant && i + 1 == messages.size();
+    const bool stays_open = options.continue_last_turn && is_assistant && i + 1 == messages.size();
     std::vector<ContentPart> parts = joined_parts(message);
     if (is_assistant && !stays_open && options.strip_old_thinking) strip_thinking(parts);
     builder.begin_turn(message.role);

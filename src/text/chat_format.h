@@ -27,8 +27,9 @@ struct Prompt {
 };
 
 struct PromptOptions {
-  // Append `<|BOT|>assistant\n<think>\n`. Where the last message is the assistant's, it stays open
-  // (no <|EOT|>) and is continued instead.
+  // An assistant's message at the end stays open (no <|EOT|>), as in the release's template.
+  bool continue_last_turn = true;
+  // Where no turn is left open: append `<|BOT|>assistant\n<think>\n`.
   bool add_generation_prompt = true;
   // What the generation prompt opens with; "<think>\n\n</think>\n" asks for a direct answer.
   std::string assistant_prefix = "<think>\n";
@@ -39,9 +40,10 @@ struct PromptOptions {
 
 // Text is encoded plainly: control tokens in it stay text. `tokens_per_audio[i]` is the number of
 // rows that clip i takes. As in the release's template, one newline directly after a clip is left
-// out, messages of the role function_output are left out, and every other role stands as it is
-// ("user" as "human"). Throws kInvalidText (not UTF-8), kUsage (an audio index out of range, a
-// negative or absurd number of rows, no role), kInvalidModel (the tokenizer lacks a control token).
+// out. Turns are named as the official server does (ChatMessage::role). Throws kInvalidText (not
+// UTF-8), kUsage (an audio index out of range, a negative or absurd number of rows, no role),
+// a speech code out of range), kInvalidModel (the tokenizer lacks a control token, or those of
+// speech where a message has speech).
 Prompt build_prompt(const Tokenizer& tokenizer, std::span<const ChatMessage> messages,
                     std::span<const int64_t> tokens_per_audio, const PromptOptions& options = {});
 

@@ -23,14 +23,18 @@ const Tokenizer& golden_tokenizer() {
   return kTokenizer;
 }
 
+ContentPart part_of(const json& part) {
+  if (part.contains("text")) return ContentPart::of_text(part["text"].get<std::string>());
+  if (part.contains("control")) return ContentPart::of_control(part["control"].get<std::string>());
+  return ContentPart::of_audio(part["audio"].get<size_t>());
+}
+
 std::vector<ChatMessage> messages_of(const json& golden) {
   std::vector<ChatMessage> messages;
   for (const json& turn : golden["messages"]) {
     messages.push_back({turn["role"].get<std::string>(), {}});
     for (const json& part : turn["parts"]) {
-      messages.back().parts.push_back(part.contains("text")
-                                          ? ContentPart::of_text(part["text"].get<std::string>())
-                                          : ContentPart::of_audio(part["audio"].get<size_t>()));
+      messages.back().parts.push_back(part_of(part));
     }
   }
   return messages;
@@ -41,6 +45,7 @@ PromptOptions options_of(const json& golden) {
   PromptOptions options;
   options.add_generation_prompt =
       given.value("add_generation_prompt", options.add_generation_prompt);
+  options.continue_last_turn = given.value("continue_last_turn", options.continue_last_turn);
   options.assistant_prefix = given.value("assistant_prefix", options.assistant_prefix);
   options.strip_old_thinking = given.value("strip_old_thinking", options.strip_old_thinking);
   return options;
@@ -96,6 +101,59 @@ TEST(ChatFormat, ReadsAsTheRelease) {
             "<|BOT|>assistant\n<think>\n");
 }
 
+TEST(ChatFormat, OnlyCodePutsControlTokensIntoText) {
+  const Prompt prompt = prompt_of(golden_prompt("control tokens that code puts in"));
+  const TokenId speech = golden_tokenizer().require("<tts_start>");
+  EXPECT_EQ(std::count(prompt.ids.begin(), prompt.ids.end(), speech), 1);
+  EXPECT_EQ(prompt.ids.back(), speech);
+  EXPECT_EQ(golden_tokenizer().decode(prompt.ids),
+            "<|BOT|>human\na?<|EOT|><|BOT|>assistant\n<|CALL_START|><tts_start><no_such_token>"
+            "<tts_start>");
+}
+
+// A vocabulary with speech codes: the release's has them, the golden one is too small.
+Tokenizer tokenizer_with_speech() {
+  json root = json::parse(read_file(STAPES_SOURCE_DIR "/tests/golden/tokenizer.json"));
+  json& added = root["added_tokens"];
+  int next = added.back()["id"].get<int>();
+  for (const char* name : {"<audio_0>", "<audio_1>", "<audio_2>", "<audio_3>", "<audio_4>",
+                           "<audio_5>", "<audio_6561>"}) {
+    json token = added.back();
+    token["id"] = ++next;
+    token["content"] = name;
+    token["special"] = false;
+    added.push_back(token);
+  }
+  return Tokenizer::parse(root.dump(), "t.json");
+}
+
+std::string speech_prompt(const std::string& text, std::vector<int32_t> codes) {
+  const Tokenizer tokenizer = tokenizer_with_speech();
+  const ChatMessage message{"user", {ContentPart::of_speech(text, std::move(codes))}};
+  const Prompt prompt =
+      build_prompt(tokenizer, std::vector{message}, {}, {.add_generation_prompt = false});
+  return tokenizer.decode(prompt.ids);
+}
+
+TEST(ChatFormat, SpeechIsOneTokenOfTextAndFourCodesInTurns) {
+  const size_t words = golden_tokenizer().encode_plain("x").size();
+  ASSERT_EQ(words, 1u);
+  EXPECT_EQ(speech_prompt("x", {0, 1, 2, 3, 4, 5}),
+            "<|BOT|>human\n<tts_start>x<audio_0><audio_1><audio_2><audio_3>"
+            "<tts_pad><audio_4><audio_5><audio_6561><audio_6561><tts_end><|EOT|>");
+  EXPECT_EQ(speech_prompt("x", {}),
+            "<|BOT|>human\n<tts_start>x<audio_6561><audio_6561><audio_6561><audio_6561>"
+            "<tts_end><|EOT|>");
+  EXPECT_EQ(speech_prompt("", {}), "<|BOT|>human\n<tts_start><tts_end><|EOT|>");
+}
+
+TEST(ChatFormat, AClosedLastTurnIsFollowedByANewOne) {
+  const Prompt prompt = prompt_of(golden_prompt("last assistant turn closed"));
+  EXPECT_EQ(golden_tokenizer().decode(prompt.ids),
+            "<|BOT|>human\na?<|EOT|><|BOT|>assistant\nfour<|EOT|><|BOT|>assistant\n<think>\n");
+  EXPECT_TRUE(prompt.thinking_open);
+}
+
 TEST(ChatFormat, KnowsWhetherThinkingIsOpen) {
   EXPECT_TRUE(prompt_of(golden_prompt("one question")).thinking_open);
   EXPECT_FALSE(prompt_of(golden_prompt("direct answer")).thinking_open);
@@ -133,6 +191,8 @@ TEST(ChatFormat, RefusesWhatCannotBeAPrompt) {
   expect_refused({"", {}}, {}, ErrorCode::kUsage, "message 0 has no role");
   expect_refused({"user", {ContentPart::of_audio(1)}}, {5}, ErrorCode::kUsage,
                  "message 0 names clip 1, but only 1 clips were given");
+  expect_refused({"user", {ContentPart::of_speech("x", {0, 6562})}}, {}, ErrorCode::kUsage,
+                 "message 0: expected speech codes of 0 to 6561, got 6562");
   expect_refused({"user", {ContentPart::of_audio(0)}}, {-1}, ErrorCode::kUsage,
                  "clip 0: expected 0 to 1048576 rows of audio, got -1");
   expect_refused({"user", {ContentPart::of_audio(0)}}, {int64_t{1} << 40}, ErrorCode::kUsage,

@@ -11,6 +11,12 @@ inline constexpr std::string_view kTurnEnd = "<|EOT|>";
 inline constexpr std::string_view kAudioStart = "<audio_start>";
 inline constexpr std::string_view kAudioPatch = "<audio_patch>";
 inline constexpr std::string_view kAudioEnd = "<audio_end>";
+inline constexpr std::string_view kSpeechStart = "<tts_start>";
+inline constexpr std::string_view kSpeechEnd = "<tts_end>";
+inline constexpr std::string_view kSpeechPad = "<tts_pad>";
+// Not of the release's own: Qwen2.5's.
+inline constexpr std::string_view kToolCallStart = "<tool_call>";
+inline constexpr std::string_view kToolCallEnd = "</tool_call>";
 
 // The 31 that the release adds to Qwen2.5's, in the order of their ids (151665 to 151695 there).
 inline constexpr std::array<std::string_view, 31> kReleaseSpecialTokens = {
@@ -19,8 +25,8 @@ inline constexpr std::array<std::string_view, 31> kReleaseSpecialTokens = {
     "<im_patch>",    "<im_start>",        "<im_end>",         "<dream>",        "<dream_start>",
     "<dream_end>",   "<|MASK_1e69f|>",    "<|UNMASK_1e69f|>", "<video_start>",  "<video_end>",
     "<patch_start>", "<patch_end>",       "<patch_newline>",  kAudioStart,      kAudioEnd,
-    kAudioPatch,     "<audio_patch_pad>", "<|SC|>",           "<tts_start>",    "<tts_end>",
-    "<tts_pad>",
+    kAudioPatch,     "<audio_patch_pad>", "<|SC|>",           kSpeechStart,     kSpeechEnd,
+    kSpeechPad,
 };
 
 }  // namespace stapes

@@ -1,0 +1,18 @@
+// The page: files of web/dist, in the program itself (cmake/EmbedAssets.cmake writes the table).
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace stapes::serve {
+
+struct Asset {
+  std::string_view path;  // below the page: "index.html", "assets/index-Gfn-ncup.js"
+  std::string_view bytes;
+};
+
+std::span<const Asset> page_assets();
+// The Content-Security-Policy that the page was built for (web/csp.txt).
+std::string_view page_security_policy();
+
+}  // namespace stapes::serve
