@@ -43,6 +43,7 @@ for (const { name, ...screen } of screens) {
     await draftClips(page).waitFor();
     await check("2-draft");
     const turn = await ask(page, "What is the sum of the digits?");
+    await turn.locator(".thought:not(.open)").waitFor();
     await check("3-answer");
     await turn.locator(".thought-head").click();
     await check("4-thought");
@@ -108,6 +109,7 @@ test("the whole way by keyboard", async (t) => {
   assert.ok(await question(page).evaluate((field) => field === document.activeElement), "the focus stays where one writes");
 
   // Unfold the thought, open and close the settings; the focus comes back.
+  await turn.locator(".thought:not(.open)").waitFor();
   await turn.locator(".thought-head").focus();
   await page.keyboard.press("Enter");
   assert.equal(await turn.locator(".thought-head").getAttribute("aria-expanded"), "true");

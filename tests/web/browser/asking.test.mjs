@@ -60,20 +60,21 @@ test("a dropped sound is seen, heard, thought about and answered", async (t) => 
 
   const turn = await ask(page, "Which digits are spoken?");
   assert.equal(await turn.locator(".answer").innerText(), "5 0 9 2");
-  assert.deepEqual(await page.evaluate(() => window.states), ["listening folded", "thinking open", "over folded"]);
-  assert.match(await turn.locator(".thought-head").innerText(), /^Thought\s+for [\d.]+ s\s+·\s+\d+ tokens$/);
+  await turn.locator(".thought:not(.open)").waitFor(); // it stays open for a while, to be seen
+  assert.deepEqual(await page.evaluate(() => window.states), ["listening folded", "thinking open", "over open", "over folded"]);
+  assert.match(await turn.locator(".thought-head").innerText(), /^Thought\s+for [\d.]+ m?s\s+·\s+\d+ tokens$/);
   assert.match(
     await turn.locator(".facts").innerText(),
-    /^[\d.]+ s\s+·\s+\d+ tokens read \(\d+ sound(, \d+ cached)?\)\s+·\s+\d+ written \(\d+ thought\)$/,
+    /^[\d.]+ m?s\s+·\s+\d+ tokens read \(\d+ sound(, \d+ cached)?\)\s+·\s+\d+ written \(\d+ thought\)$/,
   );
   assert.equal(await page.locator("#announcer").innerText(), "Answer: 5 0 9 2");
   assert.equal(await draftClips(page).count(), 0, "the draft has become the turn");
 
   // The thought unfolds again, with what was thought.
   const head = turn.locator(".thought-head");
-  assert.ok(!(await turn.locator(".thought-text").isVisible()));
+  await turn.locator(".thought-text").waitFor({ state: "hidden" });
   await head.click();
-  assert.match(await turn.getByRole("region", { name: "Thought" }).innerText(), /5.*0.*9.*2/s);
+  assert.match(await turn.getByRole("group", { name: "Thought" }).innerText(), /5.*0.*9.*2/s);
 });
 
 test("sounds and texts go to the server in their order, and so does what was said before", async (t) => {
@@ -119,11 +120,17 @@ test("sounds and texts go to the server in their order, and so does what was sai
 
 test("the samples answer at a click, and offer what was not asked", async (t) => {
   const page = await openPage(t, browser, server);
+  const bodies = chatBodies(page);
   await page.locator(".sample").first().getByRole("button", { name: "What is the sum of the digits?" }).click();
   assert.equal(await (await answered(page, 0)).locator(".answer").innerText(), "16");
   await page.locator("#suggestions").getByRole("button", { name: "Which digits are spoken?" }).click();
   assert.equal(await (await answered(page, 1)).locator(".answer").innerText(), "5 0 9 2");
   assert.deepEqual(await page.locator("#suggestions button").allInnerTexts(), ["Which digit is the largest?"]);
+  // A suggestion is a conversation of its own, and what is written then goes on with that one.
+  await turns(page).nth(1).getByText("A new conversation").waitFor();
+  assert.deepEqual(bodies[1].messages, [{ role: "user", content: [sound("five-zero-nine-two"), words("Which digits are spoken?")] }]);
+  await ask(page, "Really?");
+  assert.deepEqual(bodies[2].messages.map((message) => message.role), ["user", "assistant", "user"]);
 });
 
 test("the command that is copied gives the same answer in a shell", async (t) => {

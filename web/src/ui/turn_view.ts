@@ -100,7 +100,8 @@ export class TurnView {
     });
     const hidden =
       title === undefined ? el("h2", { class: "visually-hidden", id: titleId }, "A sound without words") : null;
-    return el("header", { class: "question" }, hidden, ...parts);
+    const mark = this.turn.fresh ? el("p", { class: "fresh-mark" }, "A new conversation") : null;
+    return el("header", { class: "question" }, mark, hidden, ...parts);
   }
 
   private tick(): void {
