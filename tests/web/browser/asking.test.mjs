@@ -61,7 +61,8 @@ test("a dropped sound is seen, heard, thought about and answered", async (t) => 
   const turn = await ask(page, "Which digits are spoken?");
   assert.equal(await turn.locator(".answer").innerText(), "5 0 9 2");
   await turn.locator(".thought:not(.open)").waitFor(); // it stays open for a while, to be seen
-  assert.deepEqual(await page.evaluate(() => window.states), ["listening folded", "thinking open", "over open", "over folded"]);
+  // The small model may be done with its thought within one frame: then it is seen open with the answer below it.
+  assert.match((await page.evaluate(() => window.states)).join(", "), /^listening folded, (thinking open, )?over open, over folded$/);
   assert.match(await turn.locator(".thought-head").innerText(), /^Thought\s+for [\d.]+ m?s\s+·\s+\d+ tokens$/);
   assert.match(
     await turn.locator(".facts").innerText(),
