@@ -52,7 +52,8 @@ struct ChatReplyWriter::Impl {
   }
 
   Json call_json(const ToolCall& call, size_t sample, size_t index) const {
-    return {{"id", fmt::format("call_{}_{}_{}", id, sample, index)},
+    const size_t dash = id.rfind('-') + 1;  // without "chatcmpl-"
+    return {{"id", fmt::format("call_{}_{}_{}", id.substr(dash), sample, index)},
             {"type", "function"},
             {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
   }
