@@ -2,7 +2,19 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { answered, ask, checkAccessibility, checkWidth, draftClips, launch, openPage, question, sample, settle, turns } from "./page.mjs";
+import {
+  answered,
+  ask,
+  checkAccessibility,
+  checkWidth,
+  draftClips,
+  launch,
+  openPage,
+  question,
+  sample,
+  settle,
+  turns,
+} from "./page.mjs";
 import { ENDLESS_MODEL, startServer } from "./server.mjs";
 
 let browser, server;
@@ -15,8 +27,22 @@ after(async () => {
 const screens = [
   { name: "light", colorScheme: "light" },
   { name: "dark", colorScheme: "dark" },
-  { name: "phone", colorScheme: "light", viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
-  { name: "phone-dark", colorScheme: "dark", viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
+  {
+    name: "phone",
+    colorScheme: "light",
+    viewport: { width: 360, height: 740 },
+    deviceScaleFactor: 2,
+    hasTouch: true,
+    isMobile: true,
+  },
+  {
+    name: "phone-dark",
+    colorScheme: "dark",
+    viewport: { width: 360, height: 740 },
+    deviceScaleFactor: 2,
+    hasTouch: true,
+    isMobile: true,
+  },
 ];
 
 // SCREENSHOTS=folder: pictures to look at.
@@ -82,7 +108,9 @@ test("the whole way by keyboard", async (t) => {
         const element = document.activeElement;
         const style = getComputedStyle(element);
         const sheet = element.closest(".sheet");
-        const shown = style.outlineStyle !== "none" || (element.matches("textarea") && sheet !== null && sheet.matches(":focus-within"));
+        const shown =
+          style.outlineStyle !== "none" ||
+          (element.matches("textarea") && sheet !== null && sheet.matches(":focus-within"));
         return { name: element.getAttribute("aria-label") ?? element.textContent.trim(), shown, tag: element.tagName };
       });
       assert.ok(focus.shown || focus.tag === "BODY", `"${focus.name}" does not show that it has the focus`);
@@ -106,7 +134,10 @@ test("the whole way by keyboard", async (t) => {
   assert.equal(await question(page).inputValue(), "What is the sum\nof the digits?");
   await page.keyboard.press("Enter");
   await answered(page, 1);
-  assert.ok(await question(page).evaluate((field) => field === document.activeElement), "the focus stays where one writes");
+  assert.ok(
+    await question(page).evaluate((field) => field === document.activeElement),
+    "the focus stays where one writes",
+  );
 
   // Unfold the thought, open and close the settings; the focus comes back.
   await turn.locator(".thought:not(.open)").waitFor();
@@ -131,7 +162,8 @@ test("the whole way by keyboard", async (t) => {
 
 test("colours follow the system, until they are chosen", async (t) => {
   const page = await openPage(t, browser, server, { colorScheme: "dark" });
-  const isDark = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor === "rgb(14, 19, 18)");
+  const isDark = () =>
+    page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor === "rgb(14, 19, 18)");
   const button = page.getByRole("button", { name: /^Colours/ });
   assert.equal(await isDark(), true);
   await page.emulateMedia({ colorScheme: "light" });

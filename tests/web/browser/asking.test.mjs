@@ -1,7 +1,10 @@
 // From a sound to an answer, and on to the next question.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { answered, ask, chatBodies, draftClips, drop, launch, openPage, question, sample, turns } from "./page.mjs";
 import { ENDLESS_MODEL, SOURCE, startServer } from "./server.mjs";
@@ -62,7 +65,10 @@ test("a dropped sound is seen, heard, thought about and answered", async (t) => 
   assert.equal(await turn.locator(".answer").innerText(), "5 0 9 2");
   await turn.locator(".thought:not(.open)").waitFor(); // it stays open for a while, to be seen
   // The small model may be done with its thought within one frame: then it is seen open with the answer below it.
-  assert.match((await page.evaluate(() => window.states)).join(", "), /^listening folded, (thinking open, )?over open, over folded$/);
+  assert.match(
+    (await page.evaluate(() => window.states)).join(", "),
+    /^listening folded, (thinking open, )?over open, over folded$/,
+  );
   assert.match(await turn.locator(".thought-head").innerText(), /^Thought\s+for [\d.]+ m?s\s+·\s+\d+ tokens$/);
   assert.match(
     await turn.locator(".facts").innerText(),
@@ -129,9 +135,14 @@ test("the samples answer at a click, and offer what was not asked", async (t) =>
   assert.deepEqual(await page.locator("#suggestions button").allInnerTexts(), ["Which digit is the largest?"]);
   // A suggestion is a conversation of its own, and what is written then goes on with that one.
   await turns(page).nth(1).getByText("A new conversation").waitFor();
-  assert.deepEqual(bodies[1].messages, [{ role: "user", content: [sound("five-zero-nine-two"), words("Which digits are spoken?")] }]);
+  assert.deepEqual(bodies[1].messages, [
+    { role: "user", content: [sound("five-zero-nine-two"), words("Which digits are spoken?")] },
+  ]);
   await ask(page, "Really?");
-  assert.deepEqual(bodies[2].messages.map((message) => message.role), ["user", "assistant", "user"]);
+  assert.deepEqual(
+    bodies[2].messages.map((message) => message.role),
+    ["user", "assistant", "user"],
+  );
 });
 
 test("the command that is copied gives the same answer in a shell", async (t) => {
@@ -154,16 +165,52 @@ test("the command that is copied gives the same answer in a shell", async (t) =>
   assert.equal(chunks.map((chunk) => chunk.choices[0]?.delta?.content ?? "").join(""), "11");
 });
 
+test("a large file is sent as what the model hears of it", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "stapes-web-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  // A minute in stereo at 48 kHz: the sample's header with other numbers, and noise.
+  const bytes = 60 * 48000 * 4;
+  const wav = Buffer.concat([
+    readFileSync(sample("six-four")).subarray(0, 44),
+    Buffer.alloc(bytes, randomBytes(4801 * 4)),
+  ]);
+  for (const [at, value] of [
+    [4, bytes + 36],
+    [24, 48000],
+    [28, 48000 * 4],
+    [40, bytes],
+  ])
+    wav.writeUInt32LE(value, at);
+  wav.writeUInt16LE(2, 22);
+  wav.writeUInt16LE(4, 32);
+  writeFileSync(join(folder, "minute.wav"), wav);
+
+  const page = await openPage(t, browser, server);
+  const bodies = chatBodies(page);
+  await page.setInputFiles("#files", join(folder, "minute.wav"));
+  await draftClips(page).waitFor();
+  assert.match(await draftClips(page).innerText(), /minute\.wav\s+1:00\s+·\s+heard in 3 pieces\s+1\.9 MB/);
+  await ask(page, "How many digits are spoken?");
+  const sent = Buffer.from(bodies[0].messages[0].content[0].input_audio.data, "base64");
+  assert.deepEqual([sent.readUInt16LE(22), sent.readUInt32LE(24), sent.length], [1, 16000, 44 + 60 * 16000 * 2]);
+});
+
 test("an answer can be stopped, by the button and by Escape, and what was written stays", async (t) => {
   const endless = await startServer({ model: ENDLESS_MODEL });
   t.after(() => endless.stop());
   const page = await openPage(t, browser, endless);
-  const stops = [() => page.getByRole("button", { name: "Stop", exact: true }).click(), () => page.keyboard.press("Escape")];
+  const stops = [
+    () => page.getByRole("button", { name: "Stop", exact: true }).click(),
+    () => page.keyboard.press("Escape"),
+  ];
   for (const [index, stop] of stops.entries()) {
     await question(page).fill("Go on for ever");
     await question(page).press("Enter");
     const turn = turns(page).nth(index);
-    await page.waitForFunction((at) => (document.querySelectorAll(".turn")[at]?.querySelector(".thought-text")?.textContent ?? "").length > 20, index);
+    await page.waitForFunction(
+      (at) => (document.querySelectorAll(".turn")[at]?.querySelector(".thought-text")?.textContent ?? "").length > 20,
+      index,
+    );
     assert.ok(await page.getByRole("button", { name: "Ask", exact: true }).isHidden());
     await stop();
     await answered(page, index);

@@ -91,7 +91,10 @@ test("a connection that breaks in the middle keeps what had come, and the next q
   await page.waitForFunction(() => (document.querySelector(".thought-text")?.textContent ?? "").length > 20);
   await own.stop("SIGKILL");
   const turn = await answered(page, 0);
-  assert.match(await turn.locator(".turn-note.failed").innerText(), /The connection ended before the answer was complete\..*no answer/s);
+  assert.match(
+    await turn.locator(".turn-note.failed").innerText(),
+    /The connection ended before the answer was complete\..*no answer/s,
+  );
   assert.ok((await turn.locator(".thought-text").textContent()).length > 20);
 
   own = await startServer({ port: own.port });
@@ -127,5 +130,6 @@ test("the watch over the page sees what it is there to see", async (t) => {
   await page.evaluate(() => console.error("a fault"));
   await page.waitForTimeout(200);
   const found = page.offences.splice(0).join("\n");
-  for (const offence of ["policy: style-src", "policy: connect-src", "console: a fault"]) assert.ok(found.includes(offence), found);
+  for (const offence of ["policy: style-src", "policy: connect-src", "console: a fault"])
+    assert.ok(found.includes(offence), found);
 });

@@ -8,7 +8,10 @@ let server;
 before(async () => (server = await startServer()));
 after(() => server?.stop());
 
-const FAKE_DEVICE = ["--use-fake-device-for-media-stream", `--use-file-for-fake-audio-capture=${sample("five-zero-nine-two")}`];
+const FAKE_DEVICE = [
+  "--use-fake-device-for-media-stream",
+  `--use-file-for-fake-audio-capture=${sample("five-zero-nine-two")}`,
+];
 
 test("what the microphone hears becomes a WAV file of 16 kHz, and is answered", async (t) => {
   const browser = await launch([...FAKE_DEVICE, "--use-fake-ui-for-media-stream"]);
@@ -30,9 +33,15 @@ test("what the microphone hears becomes a WAV file of 16 kHz, and is answered", 
   const wav = Buffer.from(data, "base64");
   assert.equal(format, "wav");
   assert.equal(wav.toString("latin1", 0, 4), "RIFF");
-  assert.deepEqual([wav.readUInt16LE(20), wav.readUInt16LE(22), wav.readUInt32LE(24), wav.readUInt16LE(34)], [1, 1, 16000, 16]);
+  assert.deepEqual(
+    [wav.readUInt16LE(20), wav.readUInt16LE(22), wav.readUInt32LE(24), wav.readUInt16LE(34)],
+    [1, 1, 16000, 16],
+  );
   const samples = new Int16Array(wav.buffer.slice(wav.byteOffset + 44, wav.byteOffset + wav.length));
-  assert.ok(samples.length > 16000 && samples.some((sample) => Math.abs(sample) > 1000), "more than a second, and not silent");
+  assert.ok(
+    samples.length > 16000 && samples.some((sample) => Math.abs(sample) > 1000),
+    "more than a second, and not silent",
+  );
 });
 
 test("a microphone that may not be used is said", async (t) => {

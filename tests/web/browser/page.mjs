@@ -50,7 +50,14 @@ export async function openPage(t, browser, server, { expectedErrors = [], path =
 
 /** Colours are what they become: no transition is under way when they are measured. */
 export async function settle(page) {
-  await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished)));
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((a) => a.effect.getTiming().iterations !== Infinity)
+        .map((a) => a.finished),
+    ),
+  );
 }
 
 export async function checkAccessibility(page, where) {

@@ -17,7 +17,14 @@ test("settings are sent, and are there after a reload", async (t) => {
   const page = await openPage(t, browser, server);
   const bodies = chatBodies(page);
   await open(page);
-  const values = { Temperature: "0", "Top p": "0.9", "Top k": "40", Seed: "7", "Thinking budget": "3", "Token limit": "30" };
+  const values = {
+    Temperature: "0",
+    "Top p": "0.9",
+    "Top k": "40",
+    Seed: "7",
+    "Thinking budget": "3",
+    "Token limit": "30",
+  };
   for (const [label, value] of Object.entries(values)) await page.getByLabel(label, { exact: true }).fill(value);
   await page.getByLabel("System prompt").fill("Be brief.");
   await page.getByLabel("Reasoning effort").selectOption("low");
@@ -30,8 +37,15 @@ test("settings are sent, and are there after a reload", async (t) => {
   const { messages, model, ...rest } = bodies[0];
   assert.deepEqual(messages[0], { role: "system", content: "Be brief." });
   assert.deepEqual(rest, {
-    temperature: 0, top_p: 0.9, top_k: 40, seed: 7, thinking_budget: 3, max_completion_tokens: 30, reasoning_effort: "low",
-    stream: true, stream_options: { include_usage: true },
+    temperature: 0,
+    top_p: 0.9,
+    top_k: 40,
+    seed: 7,
+    thinking_budget: 3,
+    max_completion_tokens: 30,
+    reasoning_effort: "low",
+    stream: true,
+    stream_options: { include_usage: true },
   });
   assert.ok(model.length > 0);
 
