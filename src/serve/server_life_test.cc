@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <optional>
 #include <thread>
 
+#include "base/file.h"
 #include "serve/testing/served.h"
+#include "serve/testing/test_app.h"
 
 namespace stapes::serve {
 namespace {
@@ -21,6 +25,7 @@ using ::testing::Not;
 using testing::on_any_port;
 using testing::open_engine;
 using testing::RawClient;
+using ::testing::StartsWith;
 
 std::string post(const std::string& body, const std::string& headers = "") {
   return "POST " + std::string(kChat) + " HTTP/1.1\r\nHost: h\r\n" + headers +
@@ -34,7 +39,8 @@ std::string endless_body(bool stream) {
 
 class ServerLifeTest : public ::testing::Test {
  protected:
-  void serve(const ServeOptions& options = on_any_port(), const EngineOptions& engine = {}) {
+  void serve(const ServeOptions& options = on_any_port(), EngineOptions engine = {}) {
+    engine.max_kv_tokens = 200'000;  // room for several endless answers
     server_.emplace(open_engine(endless_model(), engine), options);
   }
   EngineCounters counters() { return server_->engine().counters(); }
@@ -256,6 +262,41 @@ TEST_F(ServerLifeTest, SoundsOfWaitingRequestsAreBounded) {
   EXPECT_EQ(reply->status, 429);
   RawClient next(server_->port());
   EXPECT_EQ(next.ask("POST", kChat, chat_body("hi", {{"max_tokens", 2}}))->status, 200);
+}
+
+// A sound on another server, and one in a folder.
+TEST_F(ServerLifeTest, SoundsByUrlAndByPathWhereTheyAreAllowed) {
+  const std::filesystem::path samples = std::filesystem::path(STAPES_SOURCE_DIR) / "samples";
+  testing::TestApp origin_app;
+  HttpOptions any_port;
+  any_port.port = 0;
+  testing::StartedServer origin(any_port, origin_app);
+  const std::string url = "http://127.0.0.1:" + std::to_string(origin.port()) + "/sound";
+  const auto status_of = [&](const std::string& where) {
+    const Json part = {{"type", "audio_url"}, {"audio_url", {{"url", where}}}};
+    const Json body = {{"messages", {{{"role", "user"}, {"content", {part}}}}}, {"max_tokens", 2}};
+    RawClient client(server_->port());
+    const auto reply = client.ask("POST", kChat, body.dump());
+    return std::to_string(reply->status) + " " + reply->body;
+  };
+  ServeOptions options = on_any_port();
+  options.audio.allow_urls = true;
+  options.audio.allow_files = true;
+  options.audio.file_root = samples;
+  serve(options);
+  EXPECT_THAT(status_of(url), HasSubstr("400 "));
+  EXPECT_THAT(status_of(url), HasSubstr("not on the public internet"));
+  EXPECT_THAT(status_of(samples / "six-four.wav"), StartsWith("200 "));
+  EXPECT_THAT(status_of(samples / "../README.md"), StartsWith("400 "));
+  server_.reset();
+  options.fetch.allow_private = true;
+  serve(options);
+  for (int i = 0; i < 2; ++i)
+    origin_app.queue("/sound")->put({.kind = ReplyPart::Kind::kWhole,
+                                     .reply = {.body = i == 0 ? read_file(samples / "six-four.wav")
+                                                              : std::string("no sound")}});
+  EXPECT_THAT(status_of(url), StartsWith("200 "));
+  EXPECT_THAT(status_of(url), HasSubstr("messages[0].content[0].audio_url"));
 }
 
 }  // namespace
