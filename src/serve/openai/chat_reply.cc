@@ -52,7 +52,7 @@ struct ChatReplyWriter::Impl {
   }
 
   Json call_json(const ToolCall& call, size_t sample, size_t index) const {
-    const size_t dash = id.rfind('-') + 1;  // without "chatcmpl-"
+    const size_t dash = id.find('-') + 1;  // without "chatcmpl-"
     return {{"id", fmt::format("call_{}_{}_{}", id.substr(dash), sample, index)},
             {"type", "function"},
             {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
