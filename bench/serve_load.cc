@@ -132,10 +132,13 @@ std::string said_in_stream(const std::string& body) {
   std::map<int, Choice> choices;
   bool done = false;
   for (size_t begin = 0; begin < body.size();) {
+    if (body[begin] == '\n') {  // a sign of life
+      ++begin;
+      continue;
+    }
     const size_t end = std::min(body.find("\n\n", begin), body.size());
     const std::string event = body.substr(begin, end - begin);
     begin = end + 2;
-    if (event.starts_with(":")) continue;
     if (event == "data: [DONE]") {
       done = true;
       continue;

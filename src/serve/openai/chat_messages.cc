@@ -14,11 +14,6 @@
 namespace stapes::serve {
 namespace {
 
-// A token takes four bytes of English: what is far beyond cannot fit, and is not worth encoding.
-int64_t most_text_bytes(const ModelFacts& facts) {
-  return std::max(int64_t{1} << 20, facts.context_tokens * 32);
-}
-
 bool is_role_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '-';

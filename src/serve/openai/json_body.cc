@@ -56,9 +56,10 @@ class TreeBuilder {
   bool parse_error(size_t position, const std::string&, const Exception& error) {
     constexpr int kNumberOutOfRange = 406;
     if (error.id == kNumberOutOfRange)
-      refuse_body(ErrorCode::kUsage, fmt::format("{}: the number is out of range",
-                              open_.empty() ? "the body" : value_path()),
-                  value_path());
+      refuse_body(
+          ErrorCode::kUsage,
+          fmt::format("{}: the number is out of range", open_.empty() ? "the body" : value_path()),
+          value_path());
     position_ = position;
     return false;
   }

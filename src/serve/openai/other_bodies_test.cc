@@ -108,6 +108,9 @@ TEST_F(Tokens, RefuseByName) {
   EXPECT_EQ(refused({{"messages", 5}}), "messages: expected a list, got 5");
   EXPECT_EQ(refused({{"prompt", "x"}, {"with_pieces", 1}}),
             "with_pieces: expected true or false, got 1");
+  EXPECT_EQ(refused({{"prompt", std::string(1'048'577, 'x')}}),
+            "prompt: expected at most 1048576 bytes, got 1048577; the model's context holds 4096 "
+            "tokens");
   const auto refused_back = [](const Json& body) {
     const auto refusal = refusal_of([&] { detokenize(body); });
     EXPECT_EQ(refusal.param.find("tokens"), 0U);

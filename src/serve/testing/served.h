@@ -74,6 +74,10 @@ inline constexpr const char* kChat = "/v1/chat/completions";
 inline std::vector<std::string> events_of(const std::string& body) {
   std::vector<std::string> events;
   for (size_t begin = 0; begin < body.size();) {
+    if (body[begin] == '\n') {  // a sign of life
+      ++begin;
+      continue;
+    }
     const size_t end = body.find("\n\n", begin);
     if (end == std::string::npos) {
       events.push_back("UNENDED " + body.substr(begin));
