@@ -122,7 +122,8 @@ TEST(ProtocolPage, LimitsAreThoseOfThePage) {
   says("| connections | `--max-connections`, " + std::to_string(http.max_connections));
   says("| time for headers, for a body | " + seconds(http.head_time) + ", " +
        seconds(http.body_time) + " | 408 |");
-  says("| time without a request | " + seconds(http.idle_time) + " |");
+  says("| time without a request | " + seconds(http.idle_time) + ", in a new connection " +
+       seconds(http.head_time) + " |");
   says("| requests sent in advance | " + std::to_string(http.max_unread_bytes >> 10) + " KiB |");
   says("together | " + std::to_string(http.max_request_bytes >> 30) + " GiB | 429 |");
   says("read and decoded | " + std::to_string(options.max_waiting_work) + " | 429 |");
