@@ -2,7 +2,8 @@
 # setup.sh [run|train|test]: installs the Debian packages that are missing, and does nothing where all are there.
 #   run    what `stapes` needs to build and run (the default)
 #   train  that and libtorch, for stapes-train
-#   test   that and the test libraries; Node.js runs the reference tokenizer in the parity tests
+#   test   that and the test libraries; Node.js runs the reference tokenizer in the parity tests, and drives Chromium,
+#          which shows the page
 set -euo pipefail
 
 goal=${1:-run}
@@ -31,6 +32,8 @@ if [[ $goal == test ]]; then
   # Node.js often comes from elsewhere than Debian, so ask for the command and not for the package.
   command -v node >/dev/null || packages+=(nodejs)
   command -v npm >/dev/null || packages+=(npm)
+  command -v curl >/dev/null || packages+=(curl)
+  [[ -n ${CHROMIUM:-} ]] || command -v google-chrome >/dev/null || packages+=(chromium)
 fi
 
 is_installed() {
