@@ -28,6 +28,7 @@ struct ServeFlags {
   EngineFlags engine;
   serve::ServeOptions server;
   std::string model_name;
+  std::string reasoning_format = "reasoning_content";
   std::string api_key_file;
   std::string file_audio_root;
   std::optional<int64_t> max_queue;
@@ -56,6 +57,12 @@ void set_up_log(bool json) {
   if (json) serve::log_as_json();
 }
 
+serve::ReasoningFormat reasoning_format_of(const std::string& name) {
+  if (name == "content") return serve::ReasoningFormat::kInContent;
+  if (name == "hidden") return serve::ReasoningFormat::kHidden;
+  return serve::ReasoningFormat::kReasoningContent;
+}
+
 bool is_this_machine(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -64,6 +71,7 @@ serve::ServeOptions options_of(const ServeFlags& flags, const fs::path& model) {
   serve::ServeOptions options = flags.server;
   options.version = STAPES_VERSION;
   options.model_id = flags.model_name.empty() ? name_of(model) : flags.model_name;
+  options.reasoning_format = reasoning_format_of(flags.reasoning_format);
   if (!flags.api_key_file.empty()) options.keys = serve::ApiKeys::load(flags.api_key_file);
   const int64_t max_body_bytes = flags.max_body_mib << 20;
   options.http.read.body_bytes = static_cast<uint64_t>(max_body_bytes);
@@ -149,6 +157,15 @@ void add_server_flags(CLI::App& app, ServeFlags& flags) {
                  "Longest sound of a request, all clips together (default 3600)")
       ->type_name("S")
       ->check(CLI::Range(1, 1'000'000).description(""));
+  app.add_option("--reasoning-format", flags.reasoning_format,
+                 "Where thinking appears if a request does not say: reasoning_content (default),\n"
+                 "content or hidden")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"reasoning_content", "content", "hidden"}).description(""));
+  app.add_option("--default-max-tokens", server.default_max_tokens,
+                 "Longest answer, thinking included, if a request does not say (default 4096)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 30).description(""));
   app.add_option("--max-queue", flags.max_queue,
                  "Requests that may wait (default 256); more are told to come back")
       ->type_name("N")

@@ -141,6 +141,14 @@ fails 74 "cannot listen on 127.0.0.1 port ${url##*:}" "$STAPES" serve "$MODEL" -
 kill -TERM "$server"
 ends 0
 
+# What requests that do not say get.
+serve "$SOURCE/models/tiny" --reasoning-format content --default-max-tokens 6
+gets 200 "${json[@]}" --data '{"temperature": 0, "messages": [{"role": "user", "content": "Which digits?"}]}' \
+  "$url/v1/chat/completions"
+has out '"content":"<think>\n' '"finish_reason":"length"' '"completion_tokens":6'
+kill -TERM "$server"
+ends 0
+
 fails 66 "no-model" "$STAPES" serve no-model
 fails 66 "no-keys" "$STAPES" serve "$MODEL" --api-key-file no-keys
 echo "# none" >keys
@@ -149,3 +157,5 @@ fails 64 "origin" "$STAPES" serve "$MODEL" --cors example.org
 fails 64 "host" "$STAPES" serve "$MODEL" --host no.such.host.invalid
 fails 64 "--max-body" "$STAPES" serve "$MODEL" --max-body 0
 fails 64 "--allow-file-audio" "$STAPES" serve "$MODEL" --allow-file-audio no-folder
+fails 64 "not in {reasoning_content,content,hidden}" "$STAPES" serve "$MODEL" --reasoning-format xml
+fails 64 "--default-max-tokens" "$STAPES" serve "$MODEL" --default-max-tokens 0
