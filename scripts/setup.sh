@@ -26,7 +26,7 @@ if [[ $goal != run && -z ${Torch_DIR:-} ]]; then
   packages+=(libtorch-dev libopenblas0-pthread)
 fi
 if [[ $goal == test ]]; then
-  packages+=(libgtest-dev libgmock-dev libbenchmark-dev)
+  packages+=(libgtest-dev libgmock-dev libbenchmark-dev curl openssl)
   # The fuzz tests are built by clang; any that the user has will do.
   command -v clang++ >/dev/null || packages+=(clang)
   # Node.js often comes from elsewhere than Debian, so ask for the command and not for the package.

@@ -138,7 +138,8 @@ void add_server_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--host", server.http.host, "Address to listen on (default 127.0.0.1)")
       ->type_name("HOST");
   app.add_option("--port", server.http.port, "Port (default 9999); 0: any that is free")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::Range(0, 65535).description(""));
   app.add_option("--model-name", flags.model_name,
                  "What the model is called in replies (default: its folder's or file's name)")
       ->type_name("NAME");
@@ -155,7 +156,7 @@ void add_server_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--max-audio-seconds", server.audio.max_audio_seconds,
                  "Longest sound of a request, all clips together (default 3600)")
       ->type_name("S")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(CLI::Range(1, 1'000'000).description(""));
   app.add_option("--reasoning-format", flags.reasoning_format,
                  "Where thinking appears if a request does not say: reasoning_content (default),\n"
                  "content or hidden")
@@ -168,11 +169,11 @@ void add_server_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--max-queue", flags.max_queue,
                  "Requests that may wait (default 256); more are told to come back")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(CLI::Range(1, 1'000'000).description(""));
   app.add_option("--max-connections", server.http.max_connections,
                  "Clients that may be connected (default 1024)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(CLI::Range(1, 1'000'000).description(""));
   app.add_flag("--allow-url-audio", server.audio.allow_urls,
                "Fetch sounds that requests name by http(s) URL, from the public internet");
   app.add_flag("--allow-private-url-audio", flags.private_urls,

@@ -85,10 +85,10 @@ ends 0
 has log "my-own-id" "GET /v1/models 200" "POST /v1/chat/completions 200"
 ! grep -q secret log || failed "the log holds the question"
 
-# Running answers are ended, others refused; then the end comes by itself.
+# Running answers are ended (this one takes some seconds to read), others refused; then the end comes by itself.
 serve "$ENDLESS_MODEL"
 : >stream
-curl -sSN "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "max_tokens": 4000, "stream": true}' \
+curl -sSN --limit-rate 400k "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "max_tokens": 6000, "stream": true}' \
   "$url/v1/chat/completions" >stream 2>curl-err &
 client=$!
 wait_for "data: " stream
