@@ -26,7 +26,7 @@ void replace_if_named(Value& value, const std::optional<Value>& named) {
 
 void ModelFlag::add_to(CLI::App& app, bool positional) {
   app.add_option(positional ? "--model,MODEL" : "--model", named_, kModelHelp)
-      ->type_name("MODEL")
+      ->type_name(positional ? "" : "MODEL")
       ->envname("STAPES_MODEL");
 }
 

@@ -87,6 +87,12 @@ void Generation::submit(ParsedBody parsed) {
   stage_ = Stage::kSubmitted;
 }
 
+// A worker may be about to hand over when the client leaves.
+AnswerFacts Generation::facts() const {
+  const std::scoped_lock lock(mutex_);
+  return facts_;
+}
+
 ReplyPart Generation::next() {
   {
     const std::scoped_lock lock(mutex_);

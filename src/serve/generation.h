@@ -43,8 +43,10 @@ class Generation final : public ReplySource, public std::enable_shared_from_this
                                            HttpRequest request, Waker wake, BodyParser parser);
 
   ReplyPart next() override;
-  std::string sign_of_life() const override { return ": still here\n\n"; }
-  AnswerFacts facts() const override { return facts_; }
+  // An empty line and not a comment: the release's client takes every line that has anything for
+  // data.
+  std::string sign_of_life() const override { return "\n"; }
+  AnswerFacts facts() const override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -68,7 +70,7 @@ class Generation final : public ReplySource, public std::enable_shared_from_this
   const Clock::time_point begun_ = Clock::now();
   HttpRequest request_;  // its memory share is held to the end
 
-  std::mutex mutex_;  // of what the worker hands over
+  mutable std::mutex mutex_;  // of what the worker hands over
   Stage stage_ = Stage::kPreparing;
   HttpReply refusal_;
 

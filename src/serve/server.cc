@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "base/rng.h"
-#include "serve/cors.h"
 #include "serve/error_replies.h"
 #include "serve/http/http_server.h"
 #include "serve/http/url_fetch.h"
+#include "serve/request_gate.h"
 #include "serve/request_log.h"
 #include "serve/serve_context.h"
 
@@ -26,11 +26,6 @@ ModelFacts facts_of(const Engine& engine, const ServeOptions& options) {
   facts.context_tokens = engine.context_tokens();
   facts.audio_rule = engine.audio_rule();
   return facts;
-}
-
-bool is_json(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return same_name(type.substr(0, type.find_last_not_of(' ') + 1), "application/json");
 }
 
 }  // namespace
@@ -47,12 +42,10 @@ struct Server::Impl final : public HttpApp {
   void ended(const RequestEnd& end) override;
 
   MetricsNow metrics_now();
-  HttpReply options_reply(const HttpRequest& request, const std::string& allow) const;
 
   // The engine's thread and the workers wake connections, so the sockets go last.
   std::optional<HttpServer> http;
   const ServeOptions options;
-  const Cors cors{options.cors_origins};
   Engine engine;
   const ModelFacts facts = facts_of(engine, options);
   Metrics metrics{options.version, options.model_id};
@@ -76,6 +69,7 @@ struct Server::Impl final : public HttpApp {
                              .now = [this] { return metrics_now(); },
                              .new_seed = [this] { return mix64(first_seed + ++seeds); }};
   Router router;
+  const RequestGate gate{router, options.keys, Cors(options.cors_origins)};
 };
 
 Server::Impl::Impl(Engine the_engine, const ServeOptions& serve_options)
@@ -94,38 +88,7 @@ Server::Impl::Impl(Engine the_engine, const ServeOptions& serve_options)
 }
 
 std::optional<HttpReply> Server::Impl::refuse(const HttpRequest& request) {
-  const Router::Match match = router.find(request.method, request.path);
-  if (request.method == "OPTIONS" && (!match.allow.empty() || request.path == "*"))
-    return options_reply(request, match.allow);
-  if (match.allow.empty())
-    return error_reply(404, "there is nothing at this path; /openapi.json lists what there is",
-                       "unknown_url");
-  if (match.route == nullptr) {
-    HttpReply reply = error_reply(405, "expected one of the methods " + match.allow);
-    reply.headers.push_back({"allow", match.allow});
-    return reply;
-  }
-  if (match.route->needs_key && !options.keys.allow(request.header("authorization"))) {
-    HttpReply reply = error_reply(
-        401, "expected the header 'Authorization: Bearer KEY' with a key of this server",
-        "invalid_api_key");
-    reply.headers.push_back({"www-authenticate", "Bearer"});
-    return reply;
-  }
-  if (draining && !match.route->while_draining)
-    return error_reply(503, "the server is about to end and takes no new requests", "draining");
-  // A page of another host may send a form without asking, but no JSON.
-  if (request.method == "POST" && !request.header("origin").empty() &&
-      !is_json(request.header("content-type")))
-    return error_reply(415, "expected the content-type application/json");
-  return std::nullopt;
-}
-
-HttpReply Server::Impl::options_reply(const HttpRequest& request, const std::string& allow) const {
-  HttpReply reply{.status = 204, .content_type = ""};
-  reply.headers = cors.preflight_headers(request, allow);
-  if (!allow.empty()) reply.headers.push_back({"allow", allow});
-  return reply;
+  return gate.refuse(request, draining);
 }
 
 Answer Server::Impl::handle(HttpRequest request, Waker wake) {
@@ -142,9 +105,7 @@ HttpReply Server::Impl::failure_of_current_exception() {
 }
 
 std::vector<Header> Server::Impl::headers_of_replies(const HttpRequest& request) {
-  std::vector<Header> headers = cors.headers(request);
-  headers.push_back({"x-content-type-options", "nosniff"});
-  return headers;
+  return gate.headers_of_replies(request);
 }
 
 void Server::Impl::ended(const RequestEnd& end) {

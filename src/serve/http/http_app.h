@@ -66,7 +66,7 @@ struct RequestEnd {
   int64_t body_bytes = 0;
   int64_t sent_bytes = 0;
   double total_ms = 0;  // from the first byte of the request to the last of the reply
-  AnswerFacts answer;
+  AnswerFacts answer = {};
 };
 
 // All functions are called from several threads at once, and must return quickly.

@@ -14,11 +14,6 @@
 namespace stapes::serve {
 namespace {
 
-// A token takes four bytes of English: what is far beyond cannot fit, and is not worth encoding.
-int64_t most_text_bytes(const ModelFacts& facts) {
-  return std::max(int64_t{1} << 20, facts.context_tokens * 32);
-}
-
 bool is_role_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '-';
@@ -42,6 +37,24 @@ std::string read_tool_name(const Field& field) {
   if (name.empty() || name.find('\n') != std::string::npos)
     field.refuse("expected the name of a function");
   return name;
+}
+
+void append_text(std::string_view text, std::vector<ContentPart>& parts) {
+  if (!text.empty()) parts.push_back(ContentPart::of_text(std::string(text)));
+}
+
+// What the model wrote: the markers of tool calls are control tokens there.
+void append_text_with_calls(std::string_view text, std::vector<ContentPart>& parts) {
+  while (!text.empty()) {
+    const size_t start = text.find(kToolCallStart);
+    const size_t end = text.find(kToolCallEnd);
+    const size_t place = std::min(start, end);
+    append_text(text.substr(0, place), parts);
+    if (place == std::string_view::npos) return;
+    const std::string_view marker = start < end ? kToolCallStart : kToolCallEnd;
+    parts.push_back(ContentPart::of_control(std::string(marker)));
+    text.remove_prefix(place + marker.size());
+  }
 }
 
 // "<audio_12><audio_7>" to 12, 7.
@@ -109,7 +122,8 @@ class MessageReader {
                                "context holds {} tokens",
                                most_text_bytes(facts_), facts_.context_tokens),
                    ErrorCode::kTooLarge);
-    if (!text.empty()) turn_.parts.push_back(ContentPart::of_text(text));
+    turn_.role == "assistant" ? append_text_with_calls(text, turn_.parts)
+                              : append_text(text, turn_.parts);
   }
 
   void read_content(const Field& content) {

@@ -30,6 +30,7 @@ struct ChatReplyWriter::Impl {
   std::string id;
   int64_t created = 0;
   std::string model;
+  std::string chunk_begin;  // of every chunk: {"id": ..., "choices":[
   std::vector<Choice> choices;
 
   Json head(const char* object) const {
@@ -52,7 +53,8 @@ struct ChatReplyWriter::Impl {
   }
 
   Json call_json(const ToolCall& call, size_t sample, size_t index) const {
-    return {{"id", fmt::format("call_{}_{}_{}", id, sample, index)},
+    const size_t dash = id.find('-') + 1;  // without "chatcmpl-"
+    return {{"id", fmt::format("call_{}_{}_{}", id.substr(dash), sample, index)},
             {"type", "function"},
             {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
   }
@@ -71,15 +73,19 @@ struct ChatReplyWriter::Impl {
     return delta;
   }
 
-  std::string chunk(size_t sample, Json delta, Json logprob, Json finish, Json stop) const {
-    Json json = head("chat.completion.chunk");
-    json["choices"] = Json::array({{{"index", sample},
-                                    {"delta", std::move(delta)},
-                                    {"logprobs", std::move(logprob)},
-                                    {"finish_reason", std::move(finish)}}});
-    if (!stop.is_null()) json["choices"][0]["stop_reason"] = std::move(stop);
-    if (include_usage) json["usage"] = nullptr;
-    return reply_text(json);
+  // One for every token of every stream, so only the delta is built as a tree.
+  std::string chunk(size_t sample, const Json& delta, const Json& logprob, const Json& finish,
+                    const Json& stop) const {
+    const auto text_of = [](const Json& json) {
+      return json.is_null() ? std::string("null") : reply_text(json);
+    };
+    std::string text = chunk_begin;
+    text.append("{\"index\":").append(std::to_string(sample));
+    text.append(",\"delta\":").append(reply_text(delta));
+    text.append(",\"logprobs\":").append(text_of(logprob));
+    text.append(",\"finish_reason\":").append(text_of(finish));
+    if (!stop.is_null()) text.append(",\"stop_reason\":").append(reply_text(stop));
+    return text.append(include_usage ? "}],\"usage\":null}" : "}]}");
   }
 
   void begin(size_t sample, std::vector<std::string>& chunks) {
@@ -124,6 +130,9 @@ ChatReplyWriter::ChatReplyWriter(const ChatRequest& request, std::string id, int
   impl_->id = std::move(id);
   impl_->created = created;
   impl_->model = std::move(model);
+  impl_->chunk_begin = reply_text(impl_->head("chat.completion.chunk"));
+  impl_->chunk_begin.pop_back();
+  impl_->chunk_begin += ",\"choices\":[";
   for (int i = 0; i < request.native.samples; ++i) impl_->choices.emplace_back(impl_->view);
 }
 

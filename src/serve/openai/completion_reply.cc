@@ -32,6 +32,7 @@ struct CompletionReplyWriter::Impl {
   std::string id;
   int64_t created = 0;
   std::string model;
+  std::string chunk_begin;  // of every chunk: {"id": ..., "choices":[
   std::vector<Choice> choices;
 
   Json head() const {
@@ -70,11 +71,8 @@ struct CompletionReplyWriter::Impl {
     choice["stop_reason"] = stop_reason_json(result, stop_token_ids);
   }
 
-  std::string chunk(Json choice) const {
-    Json json = head();
-    json["choices"] = Json::array({std::move(choice)});
-    if (include_usage) json["usage"] = nullptr;
-    return reply_text(json);
+  std::string chunk(const Json& choice) const {
+    return chunk_begin + reply_text(choice) + (include_usage ? "],\"usage\":null}" : "]}");
   }
 
   void begin(size_t index, std::vector<std::string>& chunks) {
@@ -104,6 +102,9 @@ CompletionReplyWriter::CompletionReplyWriter(const CompletionRequest& request,
   impl_->id = std::move(id);
   impl_->created = created;
   impl_->model = std::move(model);
+  impl_->chunk_begin = reply_text(impl_->head());
+  impl_->chunk_begin.pop_back();
+  impl_->chunk_begin += ",\"choices\":[";
   impl_->choices.resize(request.natives.size() * impl_->samples);
 }
 
@@ -134,7 +135,7 @@ std::vector<std::string> CompletionReplyWriter::on_end(
                         : impl_->logprobs_json(std::exchange(choice.tokens, {}), choice);
     Json last = impl_->choice_json(index, "", std::move(logprobs));
     impl_->end(results.at(index / impl_->samples).at(index % impl_->samples), last);
-    chunks.push_back(impl_->chunk(std::move(last)));
+    chunks.push_back(impl_->chunk(last));
   }
   if (!impl_->include_usage) return chunks;
   Json json = impl_->head();

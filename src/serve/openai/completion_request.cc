@@ -25,11 +25,7 @@ RawPrompt read_ids(const Field& field) {
 }
 
 RawPrompt read_text(const Field& field, const ModelFacts& facts) {
-  const auto most_bytes = std::max(int64_t{1} << 20, facts.context_tokens * 32);
-  if (static_cast<int64_t>(field.text().size()) > most_bytes)
-    field.refuse(fmt::format("expected at most {} bytes; the model's context holds {} tokens",
-                             most_bytes, facts.context_tokens),
-                 ErrorCode::kTooLarge);
+  check_text_size(field, facts);
   if (field.text().empty()) field.refuse("expected a text of at least one token, got an empty one");
   return {.text = field.text(), .ids = {}};
 }

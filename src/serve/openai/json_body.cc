@@ -56,8 +56,10 @@ class TreeBuilder {
   bool parse_error(size_t position, const std::string&, const Exception& error) {
     constexpr int kNumberOutOfRange = 406;
     if (error.id == kNumberOutOfRange)
-      refuse_body(ErrorCode::kUsage,
-                  fmt::format("the body has a number out of range at byte {}", position), path());
+      refuse_body(
+          ErrorCode::kUsage,
+          fmt::format("{}: the number is out of range", open_.empty() ? "the body" : value_path()),
+          value_path());
     position_ = position;
     return false;
   }
@@ -75,6 +77,13 @@ class TreeBuilder {
     std::string result;
     for (size_t i = 0; i + 1 < open_.size(); ++i) result = path_into(open_[i], result);
     return result;
+  }
+  // Of the value that comes next.
+  std::string value_path() const {
+    if (open_.empty()) return {};
+    const Open& parent = open_.back();
+    if (parent.value->is_array()) return fmt::format("{}[{}]", path(), parent.value->size());
+    return joined(path(), parent.name);
   }
   static std::string path_into(const Open& open, const std::string& path) {
     if (open.value->is_array()) return fmt::format("{}[{}]", path, open.value->size() - 1);

@@ -6,6 +6,7 @@
 #include "serve/openai/chat_request.h"
 #include "serve/openai/json_body.h"
 #include "serve/openai/reply_json.h"
+#include "serve/openai/sampling_fields.h"
 
 namespace stapes::serve {
 namespace {
@@ -45,7 +46,9 @@ TokenizeRequest parse_tokenize_request(std::string_view json_body, const AudioPo
     return request;
   }
   const auto content = body.find("content");
-  request.input = (content ? *content : body.require("prompt")).text();
+  const Field text = content ? *content : body.require("prompt");
+  check_text_size(text, facts);
+  request.input = text.text();
   return request;
 }
 

@@ -25,6 +25,7 @@ Json logprob_json(const TokenLogprob& token) {
 void add_numbers(const Json& more, Json& sum) {
   for (const auto& [name, value] : more.items()) {
     if (value.is_object()) {
+      if (!sum.contains(name)) sum[name] = Json::object();
       add_numbers(value, sum[name]);
     } else {
       sum[name] = sum.value(name, int64_t{0}) + value.get<int64_t>();

@@ -104,6 +104,15 @@ SamplingOptions read_sampling(const Field& body, const ModelFacts& facts,
   return options;
 }
 
+void check_text_size(const Field& text, const ModelFacts& facts) {
+  const int64_t most = most_text_bytes(facts);
+  if (std::ssize(text.text()) > most)
+    text.refuse(
+        fmt::format("expected at most {} bytes, got {}; the model's context holds {} tokens", most,
+                    text.text().size(), facts.context_tokens),
+        ErrorCode::kTooLarge);
+}
+
 int read_samples(const Field& body) {
   const std::optional<Field> field = body.find("n");
   return field ? static_cast<int>(field->integer(1, kMostSamples)) : 1;

@@ -16,6 +16,9 @@ constexpr int kMostSamples = 64;
 // left as `otherwise` says where the body does not. Throws RequestError naming the field.
 SamplingOptions read_sampling(const Field& body, const ModelFacts& facts, int max_tokens_otherwise);
 
+// Refuses a text that is longer than most_text_bytes.
+void check_text_size(const Field& text, const ModelFacts& facts);
+
 // n: 1 to 64.
 int read_samples(const Field& body);
 

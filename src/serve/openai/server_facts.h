@@ -1,6 +1,7 @@
 // What the conversion of requests has to know of the server and of its model.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -26,6 +27,11 @@ struct ModelFacts {
   ReasoningFormat reasoning_format = ReasoningFormat::kReasoningContent;  // the same
   uint64_t seed = 0;  // the same: a new one for each request
 };
+
+// A token takes four bytes of English: what is far beyond cannot fit, and is not worth encoding.
+inline int64_t most_text_bytes(const ModelFacts& facts) {
+  return std::max(int64_t{1} << 20, facts.context_tokens * 32);
+}
 
 struct AudioPolicy {
   int64_t max_clip_bytes = int64_t{64} << 20;  // of one sound, decoded from base64 or fetched

@@ -29,13 +29,20 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
   ~ChildProcess() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    stop();
     std::fclose(output_);
   }
 
+  pid_t pid() const { return pid_; }
+  void stop() {
+    if (pid_ < 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+
   // The next line that holds `text`, without its end; what came before it is dropped. Empty at the
-  // end of the output.
+  // end of the output (or for an empty line).
   std::string read_line_with(const std::string& text) {
     std::string line;
     for (int c = std::fgetc(output_); c != EOF; c = std::fgetc(output_)) {

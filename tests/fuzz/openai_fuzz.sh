@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# openai_fuzz.sh SOURCE WORK OPENAI_SEEDS: builds the fuzzer with clang and runs it for FUZZ_SECONDS (60 without).
+# Exit status 77: skipped, since clang or its fuzzer is missing. A body that breaks the reader is left in WORK.
+set -euo pipefail
+source=$1 work=$2 seeds=$3
+
+skip() {
+  echo "SKIPPED: the requests of the HTTP API were NOT fuzzed: $1" >&2
+  exit 77
+}
+
+command -v clang++ >/dev/null || skip "clang is not installed"
+mkdir -p "$work/corpus"
+cd "$work"
+libraries=(fmt spdlog sndfile soxr kissfft-float libpcre2-8 libutf8proc)
+read -ra includes < <(pkg-config --cflags "${libraries[@]}")
+read -ra links < <(pkg-config --libs "${libraries[@]}")
+flags=(-std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+  -I "$source/include" -I "$source/src" "${includes[@]}")
+echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' >probe.cc
+clang++ "${flags[@]}" probe.cc -o probe 2>probe.log || skip "clang has no libFuzzer ($(head -n 1 probe.log))"
+
+sources=("$source"/tests/fuzz/openai_fuzz.cc "$source"/src/spec/audio_tokens.cc
+  "$source"/src/base/{check,error,file}.cc
+  "$source"/src/audio/{audio_file,byte_source,log_mel,resampler,wav_header}.cc)
+for file in "$source"/src/text/*.cc "$source"/src/serve/openai/*.cc; do
+  case $file in
+    *_test.cc | */other_bodies.cc | */completion_reply.cc | */openapi_*.cc) ;;
+    *) sources+=("$file") ;;
+  esac
+done
+compiler=(clang++)
+if command -v ccache >/dev/null; then compiler=(ccache clang++); fi
+objects=()
+for file in "${sources[@]}"; do
+  object=$(basename "$file" .cc).o
+  "${compiler[@]}" "${flags[@]}" -c "$file" -o "$object"
+  objects+=("$object")
+done
+clang++ "${flags[@]}" "${objects[@]}" "${links[@]}" -o openai_fuzz
+"$seeds" "$source" seeds
+for word in messages role content type text input_audio data audio_url url tools tool_calls function name \
+  arguments eot continue_final_message add_generation_prompt tts_content tts_audio stop n logprobs prompt \
+  user assistant tool system reasoning_content reasoning_effort stop_token_ids; do
+  echo "\"\\\"$word\\\"\""
+done >words
+printf '%s\n' '"<|EOT|>"' '"<|BOT|>"' '"<audio_patch>"' '"<tts_start>"' '"\\ud800"' '"1e999"' '"<think>"' >>words
+./openai_fuzz -max_total_time="${FUZZ_SECONDS:-60}" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  -dict=words corpus seeds >fuzz.log 2>&1 || { tail -n 60 fuzz.log; exit 1; }
+tail -n 8 fuzz.log
