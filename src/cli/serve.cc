@@ -8,9 +8,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "base/service_manager.h"
 #include "cli/commands.h"
 #include "cli/model_flags.h"
 #include "cli/stop_signals.h"
@@ -108,9 +110,12 @@ void announce(const serve::Server& server, const serve::ServeOptions& options,
                options.http.host);
 }
 
-int run_until_signalled(serve::Server& server) {
-  StopSignals signals;
+int run_until_signalled(serve::Server& server, StopSignals& signals) {
+  const ServiceManager manager = ServiceManager::from_environment();
+  const SignsOfLife signs(manager, [&server] { return server.healthy(); });
+  manager.ready(fmt::format("serving at {}", server.url()));
   signals.wait();
+  manager.stopping("ending what has begun");
   const EngineCounters counters = server.engine().counters();
   spdlog::info("ending: {} requests wait and {} answers are written; again stops at once",
                counters.queued_requests, counters.live_sequences);
@@ -128,9 +133,11 @@ int run_serve(const ServeFlags& flags) {
   const serve::ServeOptions options = options_of(flags, model);
   EngineOptions engine_options = flags.engine.options();
   if (flags.max_queue) engine_options.max_queued_requests = *flags.max_queue;
-  serve::Server server(Engine::open(model, engine_options), options);
+  Engine engine = Engine::open(model, engine_options);
+  StopSignals signals;  // before anybody can ask
+  serve::Server server(std::move(engine), options);
   announce(server, options, model, flags.log_json);
-  return run_until_signalled(server);
+  return run_until_signalled(server, signals);
 }
 
 void add_server_flags(CLI::App& app, ServeFlags& flags) {

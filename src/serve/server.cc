@@ -142,6 +142,10 @@ const Engine& Server::engine() const {
   return impl_->engine;
 }
 
+bool Server::healthy() {
+  return !impl_->watch.standstill();
+}
+
 void Server::drain(std::function<void()> when_drained) {
   impl_->draining = true;
   impl_->http->drain(std::move(when_drained));

@@ -23,6 +23,8 @@ class Server {
   // "http://127.0.0.1:9999"
   std::string url() const;
   const Engine& engine() const;
+  // As /health says it: the model loop turns. Thread-safe; to be asked now and then.
+  bool healthy();
 
   // New requests get 503 from now on. `when_drained` is called, on any thread, when those that had
   // begun have ended.
