@@ -2,7 +2,8 @@
 # setup.sh [run|train|test]: installs the Debian packages that are missing, and does nothing where all are there.
 #   run    what `stapes` needs to build and run (the default)
 #   train  that and libtorch, for stapes-train
-#   test   that and the test libraries; Node.js runs the reference tokenizer in the parity tests
+#   test   that and the test libraries; Node.js runs the reference tokenizer in the parity tests, and drives Chromium,
+#          which shows the page
 set -euo pipefail
 
 goal=${1:-run}
@@ -25,12 +26,14 @@ if [[ $goal != run && -z ${Torch_DIR:-} ]]; then
   packages+=(libtorch-dev libopenblas0-pthread)
 fi
 if [[ $goal == test ]]; then
-  packages+=(libgtest-dev libgmock-dev libbenchmark-dev)
+  packages+=(libgtest-dev libgmock-dev libbenchmark-dev curl openssl)
   # The fuzz tests are built by clang; any that the user has will do.
   command -v clang++ >/dev/null || packages+=(clang)
   # Node.js often comes from elsewhere than Debian, so ask for the command and not for the package.
   command -v node >/dev/null || packages+=(nodejs)
   command -v npm >/dev/null || packages+=(npm)
+  command -v curl >/dev/null || packages+=(curl)
+  [[ -n ${CHROMIUM:-} ]] || command -v google-chrome >/dev/null || packages+=(chromium)
 fi
 
 is_installed() {

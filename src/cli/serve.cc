@@ -30,6 +30,7 @@ struct ServeFlags {
   EngineFlags engine;
   serve::ServeOptions server;
   std::string model_name;
+  std::string reasoning_format = "reasoning_content";
   std::string api_key_file;
   std::string file_audio_root;
   std::optional<int64_t> max_queue;
@@ -58,6 +59,12 @@ void set_up_log(bool json) {
   if (json) serve::log_as_json();
 }
 
+serve::ReasoningFormat reasoning_format_of(const std::string& name) {
+  if (name == "content") return serve::ReasoningFormat::kInContent;
+  if (name == "hidden") return serve::ReasoningFormat::kHidden;
+  return serve::ReasoningFormat::kReasoningContent;
+}
+
 bool is_this_machine(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -66,6 +73,7 @@ serve::ServeOptions options_of(const ServeFlags& flags, const fs::path& model) {
   serve::ServeOptions options = flags.server;
   options.version = STAPES_VERSION;
   options.model_id = flags.model_name.empty() ? name_of(model) : flags.model_name;
+  options.reasoning_format = reasoning_format_of(flags.reasoning_format);
   if (!flags.api_key_file.empty()) options.keys = serve::ApiKeys::load(flags.api_key_file);
   const int64_t max_body_bytes = flags.max_body_mib << 20;
   options.http.read.body_bytes = static_cast<uint64_t>(max_body_bytes);
@@ -137,7 +145,8 @@ void add_server_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--host", server.http.host, "Address to listen on (default 127.0.0.1)")
       ->type_name("HOST");
   app.add_option("--port", server.http.port, "Port (default 9999); 0: any that is free")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::Range(0, 65535).description(""));
   app.add_option("--model-name", flags.model_name,
                  "What the model is called in replies (default: its folder's or file's name)")
       ->type_name("NAME");
@@ -154,15 +163,24 @@ void add_server_flags(CLI::App& app, ServeFlags& flags) {
   app.add_option("--max-audio-seconds", server.audio.max_audio_seconds,
                  "Longest sound of a request, all clips together (default 3600)")
       ->type_name("S")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(CLI::Range(1, 1'000'000).description(""));
+  app.add_option("--reasoning-format", flags.reasoning_format,
+                 "Where thinking appears if a request does not say: reasoning_content (default),\n"
+                 "content or hidden")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"reasoning_content", "content", "hidden"}).description(""));
+  app.add_option("--default-max-tokens", server.default_max_tokens,
+                 "Longest answer, thinking included, if a request does not say (default 4096)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 30).description(""));
   app.add_option("--max-queue", flags.max_queue,
                  "Requests that may wait (default 256); more are told to come back")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(CLI::Range(1, 1'000'000).description(""));
   app.add_option("--max-connections", server.http.max_connections,
                  "Clients that may be connected (default 1024)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(CLI::Range(1, 1'000'000).description(""));
   app.add_flag("--allow-url-audio", server.audio.allow_urls,
                "Fetch sounds that requests name by http(s) URL, from the public internet");
   app.add_flag("--allow-private-url-audio", flags.private_urls,

@@ -69,10 +69,12 @@ void log_as_json() {
 }
 
 void log_request(const RequestEnd& end) {
+  const bool probe = end.status == 200 && (end.path == "/health" || end.path == "/metrics");
+  const auto level = probe ? spdlog::level::debug : spdlog::level::info;
   if (const auto json = spdlog::get(kJsonLogger)) {
-    if (json->should_log(spdlog::level::info)) json->info(request_as_json(end));
-  } else if (spdlog::should_log(spdlog::level::info)) {
-    spdlog::info("{}", request_as_text(end));
+    if (json->should_log(level)) json->log(level, request_as_json(end));
+  } else if (spdlog::should_log(level)) {
+    spdlog::log(level, "{}", request_as_text(end));
   }
 }
 

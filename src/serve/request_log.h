@@ -11,7 +11,7 @@ namespace stapes::serve {
 // requests with their own keys. To be called once, before threads begin to log.
 void log_as_json();
 
-// At level info. As text: "req-1 127.0.0.1:5000 POST /v1/chat/completions 200 in 523 ms, ...".
+// At level info; at debug what others ask every few seconds (/health, /metrics). As text: "req-1 127.0.0.1:5000 POST /v1/chat/completions 200 in 523 ms, ...".
 void log_request(const RequestEnd& end);
 
 // For tests: what log_request says.

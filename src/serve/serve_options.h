@@ -17,6 +17,9 @@ struct ServeOptions {
   HttpOptions http;
   std::string model_id = "stapes";  // as /v1/models and replies name it
   std::string version = "0";
+  // Of requests that do not say.
+  ReasoningFormat reasoning_format = ReasoningFormat::kReasoningContent;
+  int default_max_tokens = ModelFacts().default_max_tokens;
   ApiKeys keys;                           // none: everybody may ask
   std::vector<std::string> cors_origins;  // whose pages may ask; "*": everybody's
   AudioPolicy audio;                      // its `fetch` is set by the server

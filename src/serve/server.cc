@@ -25,6 +25,8 @@ ModelFacts facts_of(const Engine& engine, const ServeOptions& options) {
   facts.sampling = engine.default_sampling();
   facts.context_tokens = engine.context_tokens();
   facts.audio_rule = engine.audio_rule();
+  facts.reasoning_format = options.reasoning_format;
+  facts.default_max_tokens = options.default_max_tokens;
   return facts;
 }
 

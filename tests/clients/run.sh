@@ -24,11 +24,12 @@ if [[ ! -d node_modules ]] || ! cmp -s "$source/tests/clients/package-lock.json"
   }
 fi
 
+rm -f serve.log  # of the last run
 "$stapes" serve "$source/models/tiny" --port 0 >serve.log 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" || true' EXIT
 for _ in {1..100}; do
-  STAPES_URL=$(grep -oEm1 'http://127\.0\.0\.1:[0-9]+' serve.log || true)
+  STAPES_URL=$(grep -oEm1 'http://127\.0\.0\.1:[0-9]+' serve.log 2>/dev/null || true)
   [[ -n $STAPES_URL ]] && break
   kill -0 "$server" || { cat serve.log; exit 1; }
   sleep 0.1

@@ -85,10 +85,10 @@ ends 0
 has log "my-own-id" "GET /v1/models 200" "POST /v1/chat/completions 200"
 ! grep -q secret log || failed "the log holds the question"
 
-# Running answers are ended, others refused; then the end comes by itself.
+# Running answers are ended (this one takes some seconds to read), others refused; then the end comes by itself.
 serve "$ENDLESS_MODEL"
 : >stream
-curl -sSN "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "max_tokens": 4000, "stream": true}' \
+curl -sSN --limit-rate 400k "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "max_tokens": 6000, "stream": true}' \
   "$url/v1/chat/completions" >stream 2>curl-err &
 client=$!
 wait_for "data: " stream
@@ -141,6 +141,14 @@ fails 74 "cannot listen on 127.0.0.1 port ${url##*:}" "$STAPES" serve "$MODEL" -
 kill -TERM "$server"
 ends 0
 
+# What requests that do not say get.
+serve "$SOURCE/models/tiny" --reasoning-format content --default-max-tokens 6
+gets 200 "${json[@]}" --data '{"temperature": 0, "messages": [{"role": "user", "content": "Which digits?"}]}' \
+  "$url/v1/chat/completions"
+has out '"content":"<think>\n' '"finish_reason":"length"' '"completion_tokens":6'
+kill -TERM "$server"
+ends 0
+
 fails 66 "no-model" "$STAPES" serve no-model
 fails 66 "no-keys" "$STAPES" serve "$MODEL" --api-key-file no-keys
 echo "# none" >keys
@@ -149,3 +157,5 @@ fails 64 "origin" "$STAPES" serve "$MODEL" --cors example.org
 fails 64 "host" "$STAPES" serve "$MODEL" --host no.such.host.invalid
 fails 64 "--max-body" "$STAPES" serve "$MODEL" --max-body 0
 fails 64 "--allow-file-audio" "$STAPES" serve "$MODEL" --allow-file-audio no-folder
+fails 64 "not in {reasoning_content,content,hidden}" "$STAPES" serve "$MODEL" --reasoning-format xml
+fails 64 "--default-max-tokens" "$STAPES" serve "$MODEL" --default-max-tokens 0

@@ -6,7 +6,6 @@ import type { Clip } from "./audio/clip";
 import { buildRequest, type ChatRequest, type Part, type Turn } from "./chat/conversation";
 import { curlCommand } from "./chat/curl";
 import { requestJson } from "./chat/request_json";
-import type { Sample } from "./samples";
 import { copyText } from "./ui/command_dialog";
 import { Composer } from "./ui/composer";
 import { byId } from "./ui/dom";
@@ -27,8 +26,8 @@ export class App {
   private readonly modelLine: ModelLine;
   private shown: Shown[] = [];
   private running: AbortController | null = null;
-  /** Questions about the sample of this conversation that were not asked yet. */
-  private openQuestions: string[] = [];
+  /** The sample that was asked about last, and the questions about it that were not asked yet. */
+  private sample: { clip: Clip; openQuestions: string[] } | null = null;
 
   constructor(
     private readonly client: Client,
@@ -56,31 +55,40 @@ export class App {
     if (problem !== null) this.showProblem(problem, () => void this.refreshModels());
   }
 
-  async askSample(sample: Sample, clip: Clip, question: string): Promise<void> {
+  /** A conversation of its own, since the small model was not trained to look back. `others`: what may be asked next. */
+  async askSample(clip: Clip, question: string, others: readonly string[]): Promise<void> {
     if (this.running !== null) return;
-    this.openQuestions = [...sample.questions];
-    await this.ask([
+    this.sample = { clip, openQuestions: others.filter((other) => other !== question) };
+    const parts: Part[] = [
       { kind: "clip", clip },
       { kind: "text", text: question },
-    ]);
+    ];
+    await this.ask(parts, true);
   }
 
-  private async ask(parts: Part[]): Promise<void> {
+  private async ask(parts: readonly Part[], fresh = false): Promise<void> {
     if (this.running !== null) return;
     hideNotice();
-    const shown = this.begin(parts);
+    this.composer.suggest([], () => undefined);
+    const shown = this.begin(parts, fresh);
     const ending = await this.run(shown);
     if (ending.kind === "failed" && shown.turn.thinking === "" && shown.turn.answer === "") {
-      this.giveBack(shown, parts, ending.error);
+      this.giveBack(shown, ending.error);
       return;
     }
     shown.view.end(ending);
-    this.showOpenQuestions(parts);
+    this.showOpenQuestions();
   }
 
-  private begin(parts: Part[]): Shown {
-    const turn: Turn = { question: parts, thinking: "", answer: "", usage: null };
-    const request = this.requestFor(parts);
+  private begin(parts: readonly Part[], fresh: boolean): Shown {
+    const turn: Turn = {
+      question: parts,
+      fresh: fresh && this.shown.length > 0,
+      thinking: "",
+      answer: "",
+      usage: null,
+    };
+    const request = this.requestFor(parts, fresh);
     const shown: Shown = {
       turn,
       request,
@@ -98,16 +106,18 @@ export class App {
     byId("turns").append(shown.view.element);
     this.afterChange();
     shown.view.element.scrollIntoView({ block: "nearest" });
+    // What was pressed may be gone now (a sample's question, a suggestion): then the focus goes to the turn.
+    if (!isShown(document.activeElement)) shown.view.element.focus({ preventScroll: true });
     return shown;
   }
 
   private async run({ turn, view, request }: Shown): Promise<Ending & { error?: unknown }> {
     this.running = new AbortController();
     this.composer.setBusy(true);
-    this.composer.suggest([], () => undefined);
     const { signal } = this.running;
     try {
-      const body = requestJson(request, (clip) => clip.base64());
+      await this.modelLine.ensure();
+      const body = requestJson({ ...request, model: this.modelLine.model() }, (clip) => clip.base64());
       const finish = await this.client.ask(
         body,
         {
@@ -134,9 +144,9 @@ export class App {
   }
 
   // Nothing came: the question goes back to where it was written, with its sounds.
-  private giveBack(shown: Shown, parts: Part[], error: unknown): void {
+  private giveBack(shown: Shown, error: unknown): void {
     this.remove(shown);
-    this.composer.putBack(parts);
+    this.composer.putBack(shown.turn.question);
     this.showProblem(error, () => this.composer.submit());
     this.composer.focus();
   }
@@ -144,7 +154,7 @@ export class App {
   private askAgain(shown: Shown): void {
     if (this.running !== null) return;
     this.remove(shown);
-    void this.ask([...shown.turn.question]);
+    void this.ask(shown.turn.question, shown.turn.fresh);
   }
 
   private remove(shown: Shown): void {
@@ -157,7 +167,7 @@ export class App {
     this.running?.abort();
     for (const { view } of this.shown) view.destroy();
     this.shown = [];
-    this.openQuestions = [];
+    this.sample = null;
     this.composer.suggest([], () => undefined);
     this.afterChange();
     this.composer.focus();
@@ -171,17 +181,14 @@ export class App {
     this.shown.forEach(({ view }, at) => view.setLast(at === this.shown.length - 1));
   }
 
-  private showOpenQuestions(parts: readonly Part[]): void {
-    const asked = parts.map((part) => part.kind === "text" && part.text);
-    this.openQuestions = this.openQuestions.filter((question) => !asked.includes(question));
-    this.composer.suggest(this.openQuestions, (question) => {
-      void this.ask([{ kind: "text", text: question }]);
-      this.composer.focus();
-    });
+  private showOpenQuestions(): void {
+    if (this.sample === null) return;
+    const { clip, openQuestions } = this.sample;
+    this.composer.suggest(openQuestions, (question) => void this.askSample(clip, question, openQuestions));
   }
 
-  private requestFor(parts: readonly Part[]): ChatRequest {
-    const history = this.shown.map(({ turn }) => turn);
+  private requestFor(parts: readonly Part[], fresh = false): ChatRequest {
+    const history = fresh ? [] : this.shown.map(({ turn }) => turn);
     return buildRequest(this.modelLine.model(), this.settings.settings, history, parts);
   }
 
@@ -197,6 +204,10 @@ export class App {
       needsKey ? { words: "Enter a key", run: () => this.settings.open("key") } : { words: "Try again", run: again },
     );
   }
+}
+
+function isShown(element: Element | null): boolean {
+  return element !== null && element !== document.body && element.getClientRects().length > 0;
 }
 
 function messageOf(error: unknown): string {

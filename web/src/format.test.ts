@@ -3,8 +3,11 @@ import { clock, count, duration, size } from "./format";
 
 it("writes clocks, durations, counts and sizes", () => {
   expect([0, 9.99, 60, 754].map(clock)).toEqual(["0:00", "0:09", "1:00", "12:34"]);
-  expect([0, 9.94, 9.96, 59.4, 59.6, 125].map(duration)).toEqual([
-    "0.0 s",
+  expect([0, 0.04, 0.0994, 0.0996, 9.94, 9.96, 59.4, 59.6, 125].map(duration)).toEqual([
+    "0 ms",
+    "40 ms",
+    "99 ms",
+    "0.1 s",
     "9.9 s",
     "10 s",
     "59 s",

@@ -14,4 +14,4 @@ import { startTheme } from "./ui/theme";
 startTheme();
 const settings = new SettingsDialog(() => void app.refreshModels());
 const app = new App(new Client(() => settings.apiKey()), settings);
-void showSampleCards((sample, clip, question) => void app.askSample(sample, clip, question));
+void showSampleCards((sample, clip, question) => void app.askSample(clip, question, sample.questions));

@@ -79,7 +79,8 @@ void Connection::post(void (Connection::*step)()) {
 }
 
 void Connection::start() {
-  expect_input_within(options_.idle_time);
+  // Who connects has something to ask; later it may keep the connection for a while.
+  expect_input_within(options_.head_time);
   post(&Connection::read);
 }
 

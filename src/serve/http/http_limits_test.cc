@@ -63,7 +63,7 @@ TEST(HttpLimits, ABodyThatDoesNotEndInTime) {
 TEST(HttpLimits, AnIdleConnectionIsClosedWithoutAWord) {
   TestApp app;
   HttpOptions options = patient();
-  options.idle_time = kShort;
+  options.head_time = options.idle_time = kShort;
   StartedServer server(options, app);
   RawClient never(server.port());
   RawClient once(server.port());

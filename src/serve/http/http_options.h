@@ -20,9 +20,11 @@ struct HttpOptions {
   int64_t max_unread_bytes = 64 << 10;  // of later requests on a connection; the rest waits in TCP
 
   using Milliseconds = std::chrono::milliseconds;
-  Milliseconds head_time{10'000};   // from a request's first byte to the end of its headers; 408
+  // From a request's first byte to the end of its headers; 408. Also for the first byte of a new
+  // connection; closed without a word.
+  Milliseconds head_time{10'000};
   Milliseconds body_time{120'000};  // from there to the end of its body; 408
-  Milliseconds idle_time{75'000};   // of a connection without a request; closed without a word
+  Milliseconds idle_time{75'000};   // of a connection after a reply; closed without a word
   // In which the client must take what the socket could not take at once (a few kB). Slower: cut.
   Milliseconds write_time{30'000};
   Milliseconds linger_time{2'000};         // for the client to close after the last reply

@@ -77,6 +77,7 @@ struct HttpServer::Impl {
   const asio::strand<asio::io_context::executor_type> strand;  // of acceptors and ticker
   std::vector<Tcp::acceptor> acceptors;
   asio::steady_timer ticker;
+  bool accept_fails = false;  // said once, not for every try
   std::vector<std::thread> threads;
 
   std::mutex mutex;  // of what follows
@@ -121,10 +122,12 @@ void HttpServer::Impl::on_accept(Tcp::acceptor& acceptor, const error_code& erro
                                  Tcp::socket socket) {
   if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
   if (!error) {
+    accept_fails = false;
     add(std::move(socket));
     return accept(acceptor);
   }
-  spdlog::warn("cannot accept a connection: {}", error.message());
+  if (!std::exchange(accept_fails, true))
+    spdlog::warn("cannot accept connections at the moment: {}", error.message());
   auto pause = std::make_shared<asio::steady_timer>(strand, kPauseOfAccepting);
   pause->async_wait([this, &acceptor, pause](const error_code&) {
     if (acceptor.is_open()) accept(acceptor);

@@ -12,6 +12,13 @@ describe("errorOfReply", () => {
     });
   });
 
+  it("leaves the path of a field as it is", async () => {
+    const body = JSON.stringify({ error: { message: "messages[0].content: expected text" } });
+    expect((await errorOfReply(new Response(body, { status: 400 }))).message).toBe(
+      "messages[0].content: expected text.",
+    );
+  });
+
   it.each(["", "<html>", "null", "{}", '{"error":"x"}', '{"error":{"message":7}}'])(
     "has words of its own for %j",
     async (body) => {

@@ -37,7 +37,8 @@ export function messageOf(json: string): string | null {
   }
 }
 
+// The path of a field ("messages[0].content: ...") stays as the server wrote it.
 function sentence(words: string): string {
-  const text = words.charAt(0).toUpperCase() + words.slice(1);
+  const text = /^[a-z]+ /.test(words) ? words.charAt(0).toUpperCase() + words.slice(1) : words;
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -11,12 +11,16 @@ export const RATE_HZ = 16000;
 /** Longer sound is heard by the model in pieces of at most this. */
 export const PIECE_SECONDS = 25;
 
+// Beyond this a file is sent as the WAV that the model hears, where that is smaller: five minutes of a CD are 53 MB,
+// and more than a server takes by default once they are base64.
+const LARGE_BYTES = 8_000_000;
+
 // All of it is held in memory, several times over.
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 export interface Clip {
   readonly id: number;
-  /** As a file of this name would be; unique on the page, so that a command line can name it. */
+  /** Of the user's file; of what was made here, a name that no other clip made here has. */
   readonly name: string;
   /** What is sent: the file as it was where the server can read it, else WAV. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -40,7 +44,8 @@ export async function clipFromFile(file: File): Promise<Clip> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const format = sniffFormat(bytes);
   const samples = await decodeSound(bytes, RATE_HZ).catch(() => null);
-  if (format !== null) return makeClip({ name: file.name, bytes, format, samples, madeHere: false });
+  const isTooLarge = bytes.length > LARGE_BYTES && samples !== null && bytes.length > samples.length * 2;
+  if (format !== null && !isTooLarge) return makeClip({ name: file.name, bytes, format, samples, madeHere: false });
   if (samples === null) throw new Error(`${file.name} is not a sound that this browser or the server can read.`);
   return makeClip({
     name: `${stem(file.name)}.wav`,
@@ -73,7 +78,7 @@ function makeClip(parts: Omit<Clip, "id" | "base64">): Clip {
   return {
     ...parts,
     id: ++lastId,
-    name: uniqueName(parts.name || "sound"),
+    name: parts.madeHere ? uniqueName(parts.name) : parts.name,
     base64: () => (encoded ??= toBase64(parts.bytes)),
   };
 }

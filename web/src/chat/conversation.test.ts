@@ -9,7 +9,13 @@ const clip = (name: string): Part => ({
   clip: { id: 1, name, format: "flac", base64: () => `<${name}>` } as unknown as Clip,
 });
 const text = (words: string): Part => ({ kind: "text", text: words });
-const turn = (question: Part[], answer: string): Turn => ({ question, answer, thinking: "Hm.", usage: null });
+const turn = (question: Part[], answer: string, fresh = false): Turn => ({
+  question,
+  answer,
+  fresh,
+  thinking: "Hm.",
+  usage: null,
+});
 
 describe("buildRequest", () => {
   const json = (history: Turn[], question: Part[], settings = DEFAULT_SETTINGS) =>
@@ -30,6 +36,18 @@ describe("buildRequest", () => {
       { role: "assistant", content: "No." },
       { role: "user", content: "Why?" },
     ]);
+  });
+
+  it("begins with the last turn that begins a conversation", () => {
+    const history = [
+      turn([text("1")], "one", true),
+      turn([text("2")], "two"),
+      turn([text("3")], "three", true),
+      turn([text("4")], "four"),
+    ];
+    expect(json(history, [text("5")])["messages"]).toMatchObject(
+      ["3", "three", "4", "four", "5"].map((content) => ({ content })),
+    );
   });
 
   it("leaves turns out that got no answer", () => {

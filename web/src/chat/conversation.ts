@@ -15,6 +15,8 @@ export interface Usage {
 
 export interface Turn {
   readonly question: readonly Part[];
+  /** Begins a conversation of its own: the model is told nothing of what was said before. */
+  readonly fresh: boolean;
   thinking: string;
   answer: string;
   usage: Usage | null;
@@ -35,13 +37,19 @@ export function buildRequest(
 ): ChatRequest {
   const messages: ChatRequest["messages"] = [];
   if (settings.systemPrompt.trim() !== "") messages.push({ role: "system", content: settings.systemPrompt });
-  // A turn that got no answer (stopped, or cut off while thinking) would leave two questions in a row.
-  for (const turn of history.filter(isAnswered)) {
+  for (const turn of remembered(history)) {
     messages.push({ role: "user", content: turn.question });
     messages.push({ role: "assistant", content: turn.answer });
   }
   messages.push({ role: "user", content: question });
   return { model, messages, options: optionsOf(settings) };
+}
+
+// Since the conversation began. A turn that got no answer (stopped, or cut off while thinking) would leave two
+// questions in a row.
+function remembered(history: readonly Turn[]): Turn[] {
+  const beginning = history.findLastIndex((turn) => turn.fresh);
+  return history.slice(Math.max(0, beginning)).filter(isAnswered);
 }
 
 export function isAnswered(turn: Turn): boolean {

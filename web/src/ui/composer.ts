@@ -19,6 +19,7 @@ export class Composer {
   private readonly form = byId<HTMLFormElement>("composer");
   private readonly askButton = byId<HTMLButtonElement>("ask");
   private readonly stopButton = byId<HTMLButtonElement>("stop");
+  private readonly addButton = byId("add-sound");
   private readonly addTextButton = byId<HTMLButtonElement>("add-text");
   private readonly suggestions = byId("suggestions");
   private readonly draft: DraftParts;
@@ -51,7 +52,7 @@ export class Composer {
     hideNotice();
     this.draft.addClip(clip);
     announce(`${clip.name} added`);
-    this.draft.focusLastText();
+    if (matchMedia("(pointer: fine)").matches) this.draft.focusLastText(); // on a phone a keyboard would cover the sound
     this.form.scrollIntoView({ block: "end" });
   }
 
@@ -104,9 +105,8 @@ export class Composer {
 
   private listenToButtons(): void {
     const files = byId<HTMLInputElement>("files");
-    const add = byId("add-sound");
-    setIcon(add, "plus", "Add sound");
-    add.addEventListener("click", () => files.click());
+    setIcon(this.addButton, "plus", "Add sound");
+    this.addButton.addEventListener("click", () => files.click());
     files.addEventListener("change", () => {
       void this.addFiles([...(files.files ?? [])]);
       files.value = ""; // so that the same file can be chosen again
@@ -145,6 +145,7 @@ export class Composer {
 
   private async addFiles(files: File[]): Promise<void> {
     const problems: string[] = [];
+    setIcon(this.addButton, "plus", "Reading"); // long sounds take seconds
     for (const file of files) {
       try {
         this.addClip(await clipFromFile(file));
@@ -152,6 +153,7 @@ export class Composer {
         problems.push(error instanceof Error ? error.message : String(error));
       }
     }
+    setIcon(this.addButton, "plus", "Add sound");
     if (problems.length > 0) showNotice(problems.join(" "));
   }
 }

@@ -35,11 +35,14 @@ export class DraftParts {
     return this.parts().filter((part) => part.kind === "clip").length;
   }
 
-  /** Back to one empty text. */
+  /** Back to one empty text, which has the focus if one of the parts had it. */
   clear(): void {
+    const hadFocus = this.list.contains(document.activeElement);
     for (const item of this.items) item.destroy();
     this.items = [];
+    this.list.replaceChildren();
     this.insert(this.makeText(""), 0);
+    if (hadFocus) this.focusLastText();
   }
 
   /** Before whatever was written since; an empty text that stood alone goes. */

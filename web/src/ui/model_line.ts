@@ -10,7 +10,7 @@ export class ModelLine {
 
   constructor(private readonly client: Client) {}
 
-  /** What goes into a request; before the server has said what it has, it is left to the server. */
+  /** What goes into a request. Before the server has said what it has, only a command to be copied can want it. */
   model(): string {
     return this.chosen || "default";
   }
@@ -27,6 +27,13 @@ export class ModelLine {
     if (!this.names.includes(this.chosen)) this.chosen = this.names[0] ?? "";
     this.show();
     return problem;
+  }
+
+  /** Asks the server if it has not said yet which models it has; throws what goes wrong. */
+  async ensure(): Promise<void> {
+    if (this.chosen !== "") return;
+    const problem = await this.refresh();
+    if (problem !== null) throw problem;
   }
 
   private show(): void {

@@ -26,7 +26,7 @@ function makeCard(
   return el(
     "section",
     { class: "sample", "aria-label": sample.title },
-    el("h2", {}, sample.title),
+    el("h3", {}, sample.title),
     new ClipView(clip).element,
     el("div", { class: "chips" }, ...chips),
   );

@@ -35,7 +35,7 @@ export class SettingsDialog {
   private readonly effort = el(
     "select",
     { id: "effort" },
-    ...EFFORTS.map((effort) => el("option", { value: effort }, effort === "" ? "as the model likes" : effort)),
+    ...EFFORTS.map((effort) => el("option", { value: effort }, effort === "" ? "default" : effort)),
   );
   private readonly numbers = Object.fromEntries(NUMBER_NAMES.map((name) => [name, numberField(name)])) as Record<
     NumberName,
@@ -46,6 +46,7 @@ export class SettingsDialog {
   constructor(private readonly onKeyChange: () => void) {
     this.dialog.append(this.makeForm());
     this.opener.addEventListener("click", () => this.open());
+    this.dialog.addEventListener("submit", (event) => this.refuseBadNumbers(event));
     this.dialog.addEventListener("close", () => this.store());
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close(); // beside the dialog
@@ -101,7 +102,14 @@ export class SettingsDialog {
     }
   }
 
-  // A number out of range is not taken; its field says so while it is written.
+  // "Done" leads to the first number out of range. Whoever leaves by another way leaves such numbers behind.
+  private refuseBadNumbers(event: SubmitEvent): void {
+    const bad = this.dialog.querySelector<HTMLInputElement>('[aria-invalid="true"]');
+    if (bad === null || (event.submitter as HTMLButtonElement | null)?.value === "close") return;
+    event.preventDefault();
+    bad.focus();
+  }
+
   private store(): void {
     const numbers = NUMBER_NAMES.map((name) => {
       const value = this.numbers[name].valueAsNumber;

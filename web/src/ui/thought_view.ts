@@ -7,14 +7,18 @@ import { icon } from "./icons";
 
 export type ThoughtPhase = "listening" | "thinking" | "over";
 
+// A quick model thinks faster than anybody reads: the thought stays at least this long, or it would only flash.
+const SHOWN_MS = 1500;
+
 export class ThoughtView {
   readonly element: HTMLElement;
   private readonly label = el("span", { class: "thought-label" });
   private readonly clock = el("span", { class: "thought-clock", "aria-hidden": "true" });
-  private readonly text = el("div", { class: "thought-text", tabindex: 0, role: "region", "aria-label": "Thought" });
+  private readonly text = el("div", { class: "thought-text", tabindex: 0, role: "group", "aria-label": "Thought" });
   private readonly fold: HTMLElement;
   private readonly button: HTMLButtonElement;
   private touched = false;
+  private openedAt = 0;
 
   constructor(hasSound: boolean) {
     const id = newId("thought");
@@ -34,7 +38,7 @@ export class ThoughtView {
 
   /** The clock is for the eyes only: a reader would be told every tenth of a second. */
   showClock(seconds: number): void {
-    this.clock.textContent = duration(seconds);
+    this.clock.textContent = seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds);
   }
 
   showText(thinking: string): void {
@@ -56,12 +60,16 @@ export class ThoughtView {
     this.label.textContent = "Thought";
     this.clock.textContent = seconds === null ? "" : `for ${duration(seconds)}`;
     this.text.scrollTop = 0;
-    const isRead = this.touched || this.fold.contains(document.activeElement);
-    if (!isRead) this.setOpen(false);
+    setTimeout(() => this.foldAway(), this.openedAt + SHOWN_MS - performance.now());
   }
 
   showTokens(tokens: number): void {
     if (this.clock.textContent !== "") this.clock.textContent += `${DOT}${tokens.toLocaleString("en")} tokens`;
+  }
+
+  private foldAway(): void {
+    const isRead = this.touched || this.fold.contains(document.activeElement);
+    if (!isRead) this.setOpen(false);
   }
 
   private onClick(): void {
@@ -70,6 +78,7 @@ export class ThoughtView {
   }
 
   private setOpen(open: boolean): void {
+    this.openedAt = performance.now();
     this.button.setAttribute("aria-expanded", String(open));
     this.element.classList.toggle("open", open);
     this.fold.inert = !open;

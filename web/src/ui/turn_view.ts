@@ -19,6 +19,7 @@ export interface TurnActions {
 }
 
 const TICK_MS = 100;
+const LONG_QUESTION = 160; // characters; beyond it large type is hard to read
 
 export class TurnView {
   readonly element: HTMLElement;
@@ -41,7 +42,7 @@ export class TurnView {
     this.thought = new ThoughtView(turn.question.some((part) => part.kind === "clip"));
     this.element = el(
       "article",
-      { class: "turn", "aria-labelledby": titleId, "aria-busy": "true" },
+      { class: "turn", tabindex: -1, "aria-labelledby": titleId, "aria-busy": "true" },
       this.questionView(titleId),
       this.thought.element,
       this.answer,
@@ -89,15 +90,18 @@ export class TurnView {
     const question = this.turn.question;
     const title = question.filter((part) => part.kind === "text").at(-1);
     const parts = question.map((part) => {
-      if (part === title) return el("h2", { class: "question-text", id: titleId }, part.text);
-      if (part.kind === "text") return el("p", { class: "question-text" }, part.text);
+      if (part.kind === "text") {
+        const attributes = { class: part.text.length > LONG_QUESTION ? "question-text long" : "question-text" };
+        return part === title ? el("h2", { ...attributes, id: titleId }, part.text) : el("p", attributes, part.text);
+      }
       const view = new ClipView(part.clip);
       this.clips.push(view);
       return view.element;
     });
     const hidden =
       title === undefined ? el("h2", { class: "visually-hidden", id: titleId }, "A sound without words") : null;
-    return el("header", { class: "question" }, hidden, ...parts);
+    const mark = this.turn.fresh ? el("p", { class: "fresh-mark" }, "A new conversation") : null;
+    return el("header", { class: "question" }, mark, hidden, ...parts);
   }
 
   private tick(): void {
