@@ -137,15 +137,17 @@ cat survivor.log victim.log >both.log
 has both.log my-own-id
 
 # The same sound is always asked of the same server, and finds what that knows of it; a header does the same.
+questions=0
 who() { grep -oE '"model":"[a-z]+"' out; }
 for clip in "$SOURCE"/samples/*.wav; do
   data=$(base64 -w 0 "$clip")
   sound='{"type": "input_audio", "input_audio": {"format": "wav", "data": "'$data'"}}, '
-  for question in One Two Three; do
-    ask "$sound" $question >body.json
+  by_url='{"type": "audio_url", "audio_url": {"url": "data:audio/wav;base64,'$data'"}}, '
+  for part in "$sound" "$by_url" "$sound"; do
+    ask "$part" "Question $((++questions))" >body.json
     via_nginx 200 /v1/chat/completions "${json[@]}" --data @body.json
     who
-  done | sort -u >"answered-by"
+  done | sort -u >answered-by
   [[ $(wc -l <answered-by) == 1 ]] || failed "$clip was asked of both servers"
   ! grep -q '"cached_tokens":0' out || failed "nothing was known of $clip"
 done
