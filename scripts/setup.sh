@@ -3,7 +3,7 @@
 #   run    what `stapes` needs to build and run (the default)
 #   train  that and libtorch, for stapes-train
 #   test   that and the test libraries; Node.js runs the reference tokenizer in the parity tests, and drives Chromium,
-#          which shows the page
+#          which shows the page; nginx stands before several servers
 set -euo pipefail
 
 goal=${1:-run}
@@ -33,6 +33,7 @@ if [[ $goal == test ]]; then
   command -v node >/dev/null || packages+=(nodejs)
   command -v npm >/dev/null || packages+=(npm)
   command -v curl >/dev/null || packages+=(curl)
+  [[ -x /usr/sbin/nginx ]] || command -v nginx >/dev/null || packages+=(nginx)
   [[ -n ${CHROMIUM:-} ]] || command -v google-chrome >/dev/null || packages+=(chromium)
 fi
 
@@ -63,3 +64,7 @@ fi
 echo "setup: installing ${missing[*]}"
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+if [[ " ${missing[*]} " == *" nginx "* && -d /run/systemd/system ]]; then
+  # The package starts a web server on port 80; the tests start their own, elsewhere.
+  "${as_root[@]}" systemctl disable --quiet --now nginx
+fi
