@@ -161,11 +161,12 @@ TEST_F(SftTest, FullDiskLeavesTheLastGoodCheckpoint) {
   const ModelConfig config = load_config(good);
   const Parameters parameters = Parameters::load(good, config);
   FrameHelper helper = FrameHelper::zero(config);
-  Optimizer optimizer(small.optimizer, parameters, helper);
+  Optimizer optimizer(settings_of(small.optimizer),
+                      supervised_groups(small.optimizer, parameters, helper));
   try {
     const FullDisk full;
-    save_checkpoint(small.run_folder, {2, small.source_text, ""}, read_model_files(good),
-                    parameters, helper, optimizer.adamw(), 1);
+    save_checkpoint(small.run_folder, {.step = 2, .recipe = small.source_text, .fingerprint = ""},
+                    read_model_files(good), parameters, helper, optimizer.adamw(), 1);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kIo);
