@@ -135,10 +135,11 @@ Tensor ActorCritic::values(const MicroBatch& batch) const {
   return value_head(value_weight_, hidden(*critic_, batch));
 }
 
-BatchScores ActorCritic::score(std::span<const MicroBatch> batches, int64_t tokens,
+BatchScores ActorCritic::score(std::span<const MicroBatch> batches,
                                const std::vector<bool>& with_reference) const {
   const torch::NoGradGuard no_grad;
-  const auto all = static_cast<size_t>(tokens);
+  size_t all = 0;
+  for (const MicroBatch& batch : batches) all += static_cast<size_t>(batch.tokens);
   BatchScores scores;
   scores.log_probs.resize(all);
   scores.entropies.resize(all);

@@ -58,7 +58,7 @@ class ActorCritic {
 
   // One pass over all replies without gradients, with the same micro-batches as the updates.
   // with_reference[i]: whether micro-batch i is measured against the starting model.
-  BatchScores score(std::span<const MicroBatch> batches, int64_t tokens,
+  BatchScores score(std::span<const MicroBatch> batches,
                     const std::vector<bool>& with_reference) const;
 
   // Epochs over the replies in minibatches of whole micro-batches, in an order keyed by

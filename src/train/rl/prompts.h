@@ -41,8 +41,8 @@ class PromptSource {
 };
 
 struct WorldPromptOptions {
-  std::filesystem::path digits_folder;  // empty: melodies only
-  std::vector<std::string> tasks;       // empty: all that are possible; they take turns
+  std::filesystem::path digits_folder = {};  // empty: melodies only
+  std::vector<std::string> tasks = {};       // empty: all that are possible; they take turns
   double paraphrase_share = 0.4;
   int max_digits = 4;
   int max_notes = 8;

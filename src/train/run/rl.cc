@@ -13,8 +13,9 @@
 #include "train/rl/actor_critic.h"
 #include "train/rl/completions_log.h"
 #include "train/rl/health.h"
-#include "train/rl/selection.h"
+#include "train/rl/prompt_selection.h"
 #include "train/rl/statistics.h"
+#include "train/rl/targets.h"
 #include "train/run/metrics.h"
 #include "train/run/progress.h"
 #include "train/run/session.h"
@@ -96,6 +97,9 @@ class RlRun {
     Progress progress(iteration_, recipe_.iterations);
     try {
       if (iteration_ == 0) begin(test);
+      // A run that was stopped in the middle of an evaluation.
+      else if (is_due(recipe_.logging.evaluate_every) && test.last_step() < iteration_)
+        evaluate(test);
       while (iteration_ < recipe_.iterations && !stop_requested())
         step(metrics, test, completions, progress);
     } catch (const Error& error) {
@@ -131,12 +135,15 @@ class RlRun {
     if (iteration_ % recipe_.logging.completions_every == 0)
       completions.write(iteration_, it.prompts, it.rollouts, recipe_.logging.completions,
                         recipe_.seed);
-    const bool last = iteration_ == recipe_.iterations;
-    if (iteration_ % recipe_.logging.checkpoint_every == 0 || last) save();
-    if (iteration_ % recipe_.logging.evaluate_every == 0 || last) {
+    if (is_due(recipe_.logging.checkpoint_every)) save();
+    if (is_due(recipe_.logging.evaluate_every)) {
       progress.finish_line();
       evaluate(test);
     }
+  }
+
+  bool is_due(int64_t every) const {
+    return iteration_ % every == 0 || iteration_ == recipe_.iterations;
   }
 
   Iteration iterate() {
@@ -156,11 +163,9 @@ class RlRun {
         read_prompts(it.prompts, engine_->tokenizer(), networks_->policy(), config_, device_);
     const std::vector<MicroBatch> batches =
         make_micro_batches(read, it.rollouts, recipe_.micro_batch_tokens, device_);
-    const RaggedTokens tokens = tokens_of(it.rollouts);
-    it.scores = networks_->score(batches, static_cast<int64_t>(tokens.tokens()),
-                                 measured_against_start(batches.size()));
+    it.scores = networks_->score(batches, measured_against_start(batches.size()));
     it.mismatch = compare_log_probs(it.rollouts, it.scores);
-    it.targets = targets_of(it, tokens);
+    it.targets = make_targets(it.rollouts, it.scores, recipe_);
     it.score_s = seconds_since(start);
 
     const bool finite = std::isfinite(it.mismatch.mean) && all_finite(it.targets.advantages);
@@ -198,38 +203,6 @@ class RlRun {
         batches, Rng(recipe_.seed, 0x726566 /* "ref" */, static_cast<uint64_t>(iteration_)));
     for (size_t i = 0; i < count; ++i) measured[order[i]] = true;
     return measured;
-  }
-
-  BatchTargets targets_of(const Iteration& it, const RaggedTokens& tokens) const {
-    BatchTargets targets;
-    targets.advantages.resize(tokens.tokens());
-    if (!recipe_.has_critic()) {
-      std::vector<double> rewards;
-      for (const Rollout& rollout : it.rollouts) rewards.push_back(rollout.reward.total);
-      const auto group = static_cast<size_t>(recipe_.rollout.samples);
-      const bool is_grpo = recipe_.advantage.estimator == "grpo";
-      const std::vector<double> of_replies = is_grpo ? grpo(rewards, group) : rloo(rewards, group);
-      for (size_t i = 0; i < tokens.replies(); ++i)
-        std::fill_n(targets.advantages.begin() + static_cast<std::ptrdiff_t>(tokens.begin(i)),
-                    tokens.length(i), of_replies[i]);
-      return targets;
-    }
-    targets.returns.resize(tokens.tokens());
-    for (size_t i = 0; i < tokens.replies(); ++i) {
-      const size_t begin = tokens.begin(i), length = tokens.length(i);
-      // The reward stands on the last token: the stop token, or where the limit cut the reply.
-      std::vector<double> rewards(length, 0.0);
-      if (recipe_.policy.kl == "k1")
-        for (size_t t = 0; t < length; ++t)
-          rewards[t] = -recipe_.policy.kl_weight *
-                       (it.scores.log_probs[begin + t] - it.scores.reference_log_probs[begin + t]);
-      rewards.back() += it.rollouts[i].reward.total;
-      gae(rewards, std::span(it.scores.values).subspan(begin, length), recipe_.advantage.gamma,
-          recipe_.advantage.lambda, std::span(targets.advantages).subspan(begin, length),
-          std::span(targets.returns).subspan(begin, length));
-    }
-    if (recipe_.advantage.whiten) whiten(targets.advantages);
-    return targets;
   }
 
   static bool all_finite(const std::vector<double>& values) {
@@ -308,33 +281,23 @@ class RlRun {
   }
 
   void select() {
+    if (recipe_.selection.pool > 0) choose_prompts();
     selected_ = true;
-    if (recipe_.selection.pool == 0) return;
+  }
+
+  void choose_prompts() {
     const SelectionRecipe& wanted = recipe_.selection;
-    uint64_t pool = static_cast<uint64_t>(wanted.pool);
-    if (prompts_->count() > 0) pool = std::min(pool, prompts_->count());
-    std::vector<int> right;
-    Progress progress(0, static_cast<int64_t>(pool));
-    while (right.size() < pool) {
-      std::vector<RolloutPrompt> prompts;
-      const uint64_t begin = right.size();
-      const uint64_t end =
-          std::min(pool, begin + 2 * static_cast<uint64_t>(recipe_.rollout.prompts));
-      for (uint64_t i = begin; i < end; ++i) prompts.push_back(prompts_->get(Phase::kTraining, i));
-      std::vector<Rollout> rollouts = engine_->generate(
-          prompts, {.samples = wanted.samples,
-                    .max_tokens = recipe_.rollout.max_tokens,
-                    .seed = stream_seed(recipe_, kSelection, static_cast<int64_t>(begin)),
-                    .stop = options_.stop});
-      grade(prompts, rollouts, *reward_);
-      right.resize(end, 0);
-      for (const Rollout& rollout : rollouts)
-        right[begin + rollout.prompt] += rollout.reward.parts.at(kAccuracyPart) >= 1 ? 1 : 0;
-      progress.show(static_cast<int64_t>(end), "prompts looked at");
-    }
+    Progress progress(0, wanted.pool);
+    selection_ = try_out(
+        *prompts_, *engine_, *reward_,
+        {.pool = wanted.pool,
+         .range = {.samples = wanted.samples, .lowest = wanted.lowest, .highest = wanted.highest},
+         .max_tokens = recipe_.rollout.max_tokens,
+         .prompts_at_once = 2 * recipe_.rollout.prompts,
+         .seed = stream_seed(recipe_, kSelection, 0),
+         .stop = options_.stop,
+         .on_progress = [&](int64_t done, int64_t) { progress.show(done, "prompts tried out"); }});
     progress.finish_line();
-    selection_ = select_by_passes(
-        right, {.samples = wanted.samples, .lowest = wanted.lowest, .highest = wanted.highest});
     fmt::print(stderr, "right answers of {}: {}\n", wanted.samples, to_line(selection_));
     write_file_atomically(recipe_.run_folder / "selection.json", to_json(selection_).dump() + "\n");
     if (selection_.kept.empty())

@@ -4,11 +4,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -19,6 +17,7 @@
 #include "tensor/safetensors.h"
 #include "train/run/checkpoint.h"
 #include "train/run/optimizer.h"
+#include "train/testing/full_disk.h"
 
 namespace stapes::train {
 namespace {
@@ -135,24 +134,6 @@ TEST_F(SftTest, RefusesAChangedRecipeUnderResume) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("recipe is not the one"));
   }
 }
-
-// Files may not grow beyond a megabyte while it lives: what a full disk looks like to a writer.
-class FullDisk {
- public:
-  FullDisk() {
-    std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit small = before_;
-    small.rlim_cur = 1 << 20;
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-  ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_{};
-};
 
 TEST_F(SftTest, FullDiskLeavesTheLastGoodCheckpoint) {
   const Recipe small = recipe("full", 1, 1);
