@@ -2,14 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
+
+#include "reward/normal_text.h"  // normalized_answer(): what is compared
 
 namespace stapes {
-
-// What is compared: lower case (ASCII), white space, commas and semicolons become one space, none
-// at the ends, and no full stop at the end.
-std::string normalized_answer(std::string_view answer);
 
 // How many of `total` were right, and the 95 % score interval of that share (Wilson, 1927), which
 // stays inside [0, 1] and is sound for none and for all of few.
