@@ -15,6 +15,7 @@ Command add_inspect_command(CLI::App& program);
 Command add_quantize_command(CLI::App& program);
 Command add_trace_command(CLI::App& program);
 Command add_eval_world_command(CLI::App& program);
+Command add_eval_grounding_command(CLI::App& program);
 Command add_bench_command(CLI::App& program);
 Command add_world_command(CLI::App& program);
 

@@ -36,4 +36,12 @@ double Score::high() const {
   return wilson(correct, total).high;
 }
 
+Difference difference(const Score& a, const Score& b) {
+  const double value = a.share() - b.share();
+  if (a.total == 0 || b.total == 0) return {value, -1, 1};
+  const auto leg = [](double x, double y) { return std::sqrt(x * x + y * y); };
+  return {value, value - leg(a.share() - a.low(), b.high() - b.share()),
+          value + leg(a.high() - a.share(), b.share() - b.low())};
+}
+
 }  // namespace stapes

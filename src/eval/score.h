@@ -23,4 +23,12 @@ struct Score {
   double high() const;
 };
 
+// Share of `a` less that of `b` with a 95 % interval (Newcombe, 1998, method 10: built of the two
+// score intervals). It takes the two as independent; where both were counted on the same examples,
+// as here, it is rather too wide.
+struct Difference {
+  double value = 0, low = -1, high = 1;
+};
+Difference difference(const Score& a, const Score& b);
+
 }  // namespace stapes

@@ -31,6 +31,21 @@ TEST(Score, IntervalEndsSolveTheScoreEquation) {
   }
 }
 
+TEST(Difference, IntervalsOfKnownCounts) {
+  // Newcombe (1998), table II: 56/70 and 48/80 give 0.2000 [0.0524, 0.3339]; 9/10 and 3/10 give
+  // 0.6 [0.1705, 0.8090]; 10/10 and 0/20 give 1 [0.6791, 1].
+  const auto expect = [](Score a, Score b, double value, double low, double high) {
+    const Difference d = difference(a, b);
+    EXPECT_NEAR(d.value, value, 1e-9);
+    EXPECT_NEAR(d.low, low, 5e-5);
+    EXPECT_NEAR(d.high, high, 5e-5);
+  };
+  expect({.correct = 56, .total = 70}, {.correct = 48, .total = 80}, 0.2, 0.0524, 0.3339);
+  expect({.correct = 9, .total = 10}, {.correct = 3, .total = 10}, 0.6, 0.1705, 0.8090);
+  expect({.correct = 10, .total = 10}, {.correct = 0, .total = 20}, 1.0, 0.6791, 1.0);
+  EXPECT_EQ(difference({}, {.correct = 1, .total = 2}).low, -1);
+}
+
 TEST(Score, NothingAskedNothingKnown) {
   const Score score;
   EXPECT_EQ(score.share(), 0);

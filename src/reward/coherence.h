@@ -35,8 +35,8 @@ struct Coherence {
 // - no property is said to go two ways, and no thing counted twice differently, without a "then".
 // The end gives the answer if the thought's last sentence does: the number it comes to, the list of
 // digits, the word ("The loudness rises." for "rise"), "the voice stays the same" for a yes to a
-// question about one voice. It does not if the last sentence comes to another number or says the
-// opposite word.
+// question about one voice. A list alone comes to no single number. It does not if the last
+// sentence comes to another number or says the opposite word.
 Coherence check_coherence(std::string_view thought, std::string_view answer,
                           std::string_view question = {});
 

@@ -41,8 +41,12 @@ TEST_P(CoherenceOfTask, AnotherAnswerIsNotGiven) {
     const std::string answer = world::answer_for(task, other);
     if (answer == world::answer_for(task, truth)) continue;
     const std::string thought = world::thinking_for(task, truth);
-    EXPECT_EQ(check_coherence(thought, answer, world::canonical_question(task)).gives_answer,
-              Support::kNo)
+    const Support support =
+        check_coherence(thought, answer, world::canonical_question(task)).gives_answer;
+    // A list of digits comes to no single number: that is left to the grader.
+    const bool one_of_a_list =
+        task == world::Task::kTranscribe && answer.size() == 1 && truth.events.size() > 1;
+    EXPECT_EQ(support, one_of_a_list ? Support::kUndecided : Support::kNo)
         << thought << " -> " << answer;
   }
 }

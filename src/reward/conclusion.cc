@@ -68,9 +68,16 @@ bool holds_run(std::span<const Word> words, std::span<const Word> run) {
   return false;
 }
 
+// "First I hear 3, second 7": a list comes to no single number.
+bool is_list_of_heard(std::span<const Word> end) {
+  const auto ordinals =
+      std::ranges::count_if(end, [](const Word& word) { return ordinal_of(word) > 0; });
+  return ordinals >= 2 && static_cast<size_t>(ordinals) == numbers_of(end).size();
+}
+
 Support supports_number(std::span<const Word> end, double answer, std::string& reason) {
   const std::vector<double> numbers = numbers_of(end);
-  if (numbers.empty()) return Support::kUndecided;
+  if (numbers.empty() || is_list_of_heard(end)) return Support::kUndecided;
   // What the sentence comes to is its last number: "10 + 1 = 11", "7 > 1, so 7", "makes 3 digits".
   if (numbers.back() == answer) return Support::kYes;
   reason = fmt::format("the thought comes to {}, and the answer is {}", numbers.back(), answer);

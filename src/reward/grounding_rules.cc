@@ -70,10 +70,9 @@ std::vector<PhrasePattern> patterns_for(std::string_view nouns) {
       "according|referring to the|this|a|its? * {T}",
       "based|relying on|upon the|this|a|its? * {T}",
       "from|in|per|given|reading|read|reads|see|seeing the|this|a|its * {T}",
-      "the|this|its|provided|given * {T} * "
-      "says|say|said|states|stated|mentions|mentioned|describes|"
-      "described|reads|indicates|suggests|shows|contains|tells|implies|refers|specifies|lists|"
-      "includes|explains|gives",
+      "the|this|its|provided|given * {T} * say~|said|state|states|stated|mention~|describe~|read|"
+      "reads|indicate~|suggest~|show|shows|contain~|tell|tells|imply|implies|refer|refers|specif~|"
+      "list|lists|include~|explain~|give|gives",
       "as|is|are|was|were written|stated|described|mentioned|transcribed in the|this|a? * {T}",
   };
   std::vector<PhrasePattern> patterns;
@@ -95,7 +94,7 @@ const std::vector<PhrasePattern>& text_patterns() {
          {"transcript|transcription|caption|description|text of|for the audio|recording|clip|sound",
           "file name says|suggests|indicates|mentions",
           "the audio|sound|clip|recording is described as",
-          "i|we|let's|let imagine|assume|suppose * transcript|text|lyrics|words|caption"})
+          "i|we|let's|let me|us? imagine|assume|suppose * transcript|text|lyrics|words|caption"})
       patterns.emplace_back(shape);
     return patterns;
   }();

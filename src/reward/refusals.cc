@@ -10,7 +10,7 @@ namespace stapes::reward {
 namespace {
 
 // Complete in themselves: the speaker's ability is denied, or the sound's existence.
-constexpr std::array<std::string_view, 27> kDenials = {
+constexpr std::array<std::string_view, 26> kDenials = {
     // what I cannot do
     "i * can't|cannot|couldn't|unable * listen|hear to? * audio|sound|sounds|recording|recordings|"
     "clip|clips|file|files",
@@ -31,15 +31,14 @@ constexpr std::array<std::string_view, 27> kDenials = {
     "i * don't|do not? have * ears|hearing|access * to? * "
     "audio|sound|recording|ears|hearing|sounds",
     "i * have no * ears|hearing|ability|way * hear|listen|audio|sound|ears|hearing",
-    "i * have no ears",
+    "i * don't|do not? have|own * ears",
     "i * can|only * only|can * process|read|work|understand|handle|respond|see|accept * "
     "text|written",
     "i * only * process|read|work|understand|handle|see|accept * text|written",
     // what I am
     "i * text based|only * model|assistant|ai|system",
-    "as a|an * text based|only * model|assistant|ai * i * can't|cannot|unable|don't|do|not",
-    "as a|an * text|language model|ai|assistant * i * can't|cannot|unable|don't|do * hear|listen|"
-    "process|perceive|access|have|not",
+    "as a|an * model|ai|assistant|machine|system * can't|cannot|unable|don't|do|not|never * "
+    "hear|listen|process|perceive|access|have|able",
     "my * limited to text|written",
     "without being able to * hear|listen",
     // what is not there
@@ -54,7 +53,7 @@ constexpr std::array<std::string_view, 27> kDenials = {
     "please|could|can|if you? * provide|share|paste|send|give|type|describe * transcript|"
     "transcription|text|description|lyrics|audio|words",
     "without a|the * transcript|transcription|description * i|it",
-    "i * need|require * transcript|transcription|text version|description",
+    "i * need|require * transcript|transcription|description",
     "i * would need * transcript|transcription|description|text",
 };
 
@@ -75,7 +74,10 @@ bool names_something_unheard(std::span<const Word> words, size_t last) {
       "artefacts", "artifacts", "effects",  "effect", "quality", "glitches",
       "problems",  "issues",    "cue",      "cues",   "change",  "changes",
       "level",     "levels",    "engineer", "of",     "from"};
-  return last + 1 < words.size() && is_any_of(words[last + 1].text, kContents);
+  static constexpr std::array<std::string_view, 4> kSounds = {"audio", "sound", "sounds",
+                                                              "recording"};
+  return last + 1 < words.size() && is_any_of(words[last].text, kSounds) &&
+         is_any_of(words[last + 1].text, kContents);
 }
 
 // Somebody else says it: a third person is the subject before "I", or it is denied.
