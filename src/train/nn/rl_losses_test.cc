@@ -86,7 +86,8 @@ TEST(PolicyLoss, GradientIsRightForGroupAdvantages) {
   const Tensor old =
       torch::log_softmax(logits + 0.05 * torch::randn_like(logits), 1).gather(1, targets);
   const std::vector<double> rewards = {1, 0, 0, 0.2, 1, 0.8};
-  for (const auto& advantages : {grpo(rewards, 3), rloo(rewards, 3)}) {
+  const std::vector<size_t> groups = {0, 0, 0, 1, 1, 1};
+  for (const auto& advantages : {grpo(rewards, groups), rloo(rewards, groups)}) {
     const Tensor weights = doubles(advantages);
     expect_right_gradient(logits, [&](const Tensor& x) {
       const Tensor log_probs = torch::log_softmax(x, 1).gather(1, targets).squeeze(1);

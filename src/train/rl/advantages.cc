@@ -8,6 +8,21 @@
 #include "train/rl/statistics.h"
 
 namespace stapes::train {
+namespace {
+
+template <typename Visit>
+void for_each_group(std::span<const double> rewards, std::span<const size_t> groups,
+                    const Visit& visit) {
+  STAPES_CHECK(rewards.size() == groups.size());
+  for (size_t begin = 0; begin < rewards.size();) {
+    size_t end = begin + 1;
+    while (end < rewards.size() && groups[end] == groups[begin]) ++end;
+    visit(rewards.subspan(begin, end - begin));
+    begin = end;
+  }
+}
+
+}  // namespace
 
 Estimator estimator_by_name(const std::string& name) {
   if (name == "gae") return Estimator::kGae;
@@ -35,29 +50,24 @@ void gae(std::span<const double> rewards, std::span<const double> values, double
   }
 }
 
-std::vector<double> grpo(std::span<const double> rewards, size_t group) {
-  STAPES_CHECK(group > 0 && rewards.size() % group == 0, "{} rewards in groups of {}",
-               rewards.size(), group);
+std::vector<double> grpo(std::span<const double> rewards, std::span<const size_t> groups) {
   std::vector<double> advantages;
-  for (size_t begin = 0; begin < rewards.size(); begin += group) {
-    const auto of_group = rewards.subspan(begin, group);
+  for_each_group(rewards, groups, [&](std::span<const double> of_group) {
     const double middle = mean(of_group), deviation = standard_deviation(of_group);
     for (const double reward : of_group)
       advantages.push_back((reward - middle) / (deviation + 1e-6));
-  }
+  });
   return advantages;
 }
 
-std::vector<double> rloo(std::span<const double> rewards, size_t group) {
-  STAPES_CHECK(group > 1 && rewards.size() % group == 0, "{} rewards in groups of {}",
-               rewards.size(), group);
+std::vector<double> rloo(std::span<const double> rewards, std::span<const size_t> groups) {
   std::vector<double> advantages;
-  for (size_t begin = 0; begin < rewards.size(); begin += group) {
-    const auto of_group = rewards.subspan(begin, group);
-    const double sum = mean(of_group) * static_cast<double>(group);
+  for_each_group(rewards, groups, [&](std::span<const double> of_group) {
+    const auto others = static_cast<double>(of_group.size()) - 1;
+    const double sum = mean(of_group) * static_cast<double>(of_group.size());
     for (const double reward : of_group)
-      advantages.push_back(reward - (sum - reward) / static_cast<double>(group - 1));
-  }
+      advantages.push_back(others > 0 ? reward - (sum - reward) / others : 0.0);
+  });
   return advantages;
 }
 
@@ -69,14 +79,13 @@ void whiten(std::span<double> advantages) {
   for (double& advantage : advantages) advantage = (advantage - middle) / deviation;
 }
 
-double share_without_variance(std::span<const double> rewards, size_t group) {
-  size_t groups = 0, without = 0;
-  for (size_t begin = 0; begin + group <= rewards.size(); begin += group) {
-    const auto of_group = rewards.subspan(begin, group);
-    ++groups;
+double share_without_variance(std::span<const double> rewards, std::span<const size_t> groups) {
+  size_t all = 0, without = 0;
+  for_each_group(rewards, groups, [&](std::span<const double> of_group) {
+    ++all;
     without += std::ranges::max(of_group) - std::ranges::min(of_group) < 1e-12 ? 1 : 0;
-  }
-  return groups == 0 ? 0 : static_cast<double>(without) / static_cast<double>(groups);
+  });
+  return all == 0 ? 0 : static_cast<double>(without) / static_cast<double>(all);
 }
 
 }  // namespace stapes::train

@@ -33,17 +33,18 @@ class RaggedTokens {
 void gae(std::span<const double> rewards, std::span<const double> values, double gamma,
          double lambda, std::span<double> advantages, std::span<double> returns);
 
-// One advantage for each reply; `group` replies to one prompt follow each other.
-// (R - mean) / (deviation + 1e-6); 0 where all of a group have the same reward.
-std::vector<double> grpo(std::span<const double> rewards, size_t group);
+// One advantage for each reply. Replies to one prompt follow each other; groups[i] is reply i's
+// prompt. A group may have lost replies (nobody could grade them); one alone has advantage 0.
+// (R - mean) / (deviation + 1e-6); about 0 where all of a group have the same reward.
+std::vector<double> grpo(std::span<const double> rewards, std::span<const size_t> groups);
 // R - the mean of the group's others.
-std::vector<double> rloo(std::span<const double> rewards, size_t group);
+std::vector<double> rloo(std::span<const double> rewards, std::span<const size_t> groups);
 
 // To mean 0 and deviation 1 over all tokens of the batch; nothing else (prompts, sound, padding) is
 // among them. Left alone where they hardly vary.
 void whiten(std::span<double> advantages);
 
 // Share of groups whose replies all have the same reward: these give GRPO and RLOO no signal.
-double share_without_variance(std::span<const double> rewards, size_t group);
+double share_without_variance(std::span<const double> rewards, std::span<const size_t> groups);
 
 }  // namespace stapes::train

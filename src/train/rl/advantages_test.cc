@@ -54,17 +54,30 @@ TEST(Gae, MatchesItsDefinitionForOtherGammaAndLambda) {
 
 TEST(Groups, GrpoAndRlooByHand) {
   const std::vector<double> rewards = {1, 0, 0, 1, 0.8, 0.8, 0.8, 0.8};
-  const std::vector<double> of_grpo = grpo(rewards, 4);
+  const std::vector<size_t> groups = {0, 0, 0, 0, 1, 1, 1, 1};
+  const std::vector<double> of_grpo = grpo(rewards, groups);
   EXPECT_NEAR(of_grpo[0], 0.5 / (0.5 + 1e-6), 1e-12);
   EXPECT_NEAR(of_grpo[1], -0.5 / (0.5 + 1e-6), 1e-12);
-  const std::vector<double> of_rloo = rloo(rewards, 4);
+  const std::vector<double> of_rloo = rloo(rewards, groups);
   EXPECT_NEAR(of_rloo[0], 1 - 1.0 / 3, 1e-12);
   EXPECT_NEAR(of_rloo[1], 0 - 2.0 / 3, 1e-12);
   for (size_t i = 4; i < 8; ++i) {
     EXPECT_NEAR(of_grpo[i], 0, 1e-9);
     EXPECT_NEAR(of_rloo[i], 0, 1e-12);
   }
-  EXPECT_DOUBLE_EQ(share_without_variance(rewards, 4), 0.5);
+  EXPECT_DOUBLE_EQ(share_without_variance(rewards, groups), 0.5);
+}
+
+// Some replies could not be graded: what is left of a group is compared with itself.
+TEST(Groups, OfDifferentSizes) {
+  const std::vector<double> rewards = {1, 0, 0.6, 1, 0, 0.2};
+  const std::vector<size_t> groups = {0, 0, 1, 2, 2, 2};
+  const std::vector<double> of_rloo = rloo(rewards, groups), of_grpo = grpo(rewards, groups);
+  EXPECT_NEAR(of_rloo[0], 1, 1e-12);
+  EXPECT_EQ(of_rloo[2], 0);
+  EXPECT_NEAR(of_grpo[2], 0, 1e-12);
+  EXPECT_NEAR(of_rloo[3], 1 - 0.1, 1e-12);
+  EXPECT_NEAR(of_grpo[0], 1, 1e-5);
 }
 
 TEST(Groups, NamesOfEstimators) {

@@ -33,7 +33,7 @@ ordered_json line_of(int64_t step, const RolloutPrompt& prompt, const Rollout& r
           {"tokens", rollout.ids.size()},
           {"stop", rollout.stop == StopReason::kStop ? "stop" : "length"},
           {"answer", prompt.answer},
-          {"reward", rollout.reward.total},
+          {"reward", rollout.reward.total.value()},
           {"parts", rollout.reward.parts},
           {"ids", rollout.ids}};
 }

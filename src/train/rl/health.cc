@@ -15,12 +15,6 @@ double share_of(size_t part, size_t all) {
   return all == 0 ? std::nan("") : static_cast<double>(part) / static_cast<double>(all);
 }
 
-std::vector<double> rewards_of(std::span<const Rollout> rollouts) {
-  std::vector<double> rewards;
-  for (const Rollout& rollout : rollouts) rewards.push_back(rollout.reward.total);
-  return rewards;
-}
-
 // To the starting model, over the tokens for which it was asked.
 struct Distance {
   double k1 = std::nan(""), k3 = std::nan("");
@@ -95,7 +89,7 @@ Figures reply_figures(std::span<const RolloutPrompt> prompts, std::span<const Ro
   return figures;
 }
 
-Figures health_panel(const Iteration& it, int samples, const std::vector<std::string>& parts,
+Figures health_panel(const Iteration& it, const std::vector<std::string>& parts,
                      const std::vector<std::string>& tasks) {
   Figures figures = reply_figures(it.prompts, it.rollouts, parts, tasks);
   const Distance start = distance_to_start(it.scores);
@@ -107,7 +101,8 @@ Figures health_panel(const Iteration& it, int samples, const std::vector<std::st
   figures.insert(
       figures.end(),
       {{"groups_without_variance",
-        share_without_variance(rewards_of(it.rollouts), static_cast<size_t>(samples))},
+        share_without_variance(rewards_of(it.rollouts), groups_of(it.rollouts))},
+       {"unjudged", static_cast<double>(it.unjudged)},
        {"entropy", mean(it.scores.entropies)},
        {"kl_k1", start.k1},
        {"kl_k3", start.k3},

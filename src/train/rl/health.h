@@ -21,6 +21,7 @@ Mismatch compare_log_probs(std::span<const Rollout> rollouts, const BatchScores&
 struct Iteration {
   std::vector<RolloutPrompt> prompts;
   std::vector<Rollout> rollouts;  // in order of prompts
+  size_t unjudged = 0;            // replies without a reward: these are not among them
   BatchScores scores;
   BatchTargets targets;
   Mismatch mismatch;
@@ -43,7 +44,7 @@ Figures reply_figures(std::span<const RolloutPrompt> prompts, std::span<const Ro
                       const std::vector<std::string>& parts, const std::vector<std::string>& tasks);
 
 // Those and what is known of the policy, the critic and the time it took.
-Figures health_panel(const Iteration& iteration, int samples, const std::vector<std::string>& parts,
+Figures health_panel(const Iteration& iteration, const std::vector<std::string>& parts,
                      const std::vector<std::string>& tasks);
 
 }  // namespace stapes::train

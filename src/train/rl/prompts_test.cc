@@ -116,34 +116,36 @@ class TaskRewardTest : public ::testing::Test {
 const std::string kThought = "First I hear 3, second 4. 3 + 4 = 7.";
 
 TEST_F(TaskRewardTest, ThePapersWeights) {
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n7").total, 1.0);
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n8").total, 0.2);
-  EXPECT_DOUBLE_EQ(grade("\n</think>\n7").total, 0.8);
-  EXPECT_DOUBLE_EQ(grade("\n</think>\n8").total, 0.0);
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n7", /*sound=*/false).total, 1.0);
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n8", /*sound=*/false).total, 0.0);
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n7").total.value(), 1.0);
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n8").total.value(), 0.2);
+  EXPECT_DOUBLE_EQ(grade("\n</think>\n7").total.value(), 0.8);
+  EXPECT_DOUBLE_EQ(grade("\n</think>\n8").total.value(), 0.0);
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n7", /*sound=*/false).total.value(), 1.0);
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n8", /*sound=*/false).total.value(), 0.0);
   const Reward right = grade(kThought + "\n</think>\n7.");
   EXPECT_EQ(right.parts, (std::map<std::string, double>{{"accuracy", 1}, {"reasoning", 1}}));
 }
 
 TEST_F(TaskRewardTest, RepliesThatTryToCheat) {
-  EXPECT_DOUBLE_EQ(grade("").total, 0);
-  EXPECT_DOUBLE_EQ(grade(kThought).total, 0) << "never closed: there is no answer";
-  EXPECT_DOUBLE_EQ(grade(kThought + " The answer is 7").total, 0);
-  EXPECT_DOUBLE_EQ(grade("x\n</think>\n7").total, 0.8) << "a thought of one token";
-  EXPECT_DOUBLE_EQ(grade("3 3 3 3 3 3 3 3 3 3 3 3\n</think>\n7").total, 0.8) << "one word";
-  EXPECT_DOUBLE_EQ(grade("              \n</think>\n7").total, 0.8) << "white space";
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n1 2 3 4 5 6 7 8 9").total, 0.2) << "all answers";
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n77").total, 0.2);
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n7 or 8").total, 0.2);
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n").total, 0.2) << "an empty answer";
-  EXPECT_DOUBLE_EQ(grade("7</think>8").total, 0) << "the answer in the thought";
-  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n8\n</think>\n7").total, 0.2) << "two answers";
+  EXPECT_DOUBLE_EQ(grade("").total.value(), 0);
+  EXPECT_DOUBLE_EQ(grade(kThought).total.value(), 0) << "never closed: there is no answer";
+  EXPECT_DOUBLE_EQ(grade(kThought + " The answer is 7").total.value(), 0);
+  EXPECT_DOUBLE_EQ(grade("x\n</think>\n7").total.value(), 0.8) << "a thought of one token";
+  EXPECT_DOUBLE_EQ(grade("3 3 3 3 3 3 3 3 3 3 3 3\n</think>\n7").total.value(), 0.8) << "one word";
+  EXPECT_DOUBLE_EQ(grade("              \n</think>\n7").total.value(), 0.8) << "white space";
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n1 2 3 4 5 6 7 8 9").total.value(), 0.2)
+      << "all answers";
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n77").total.value(), 0.2);
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n7 or 8").total.value(), 0.2);
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n").total.value(), 0.2) << "an empty answer";
+  EXPECT_DOUBLE_EQ(grade("7</think>8").total.value(), 0) << "the answer in the thought";
+  EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n8\n</think>\n7").total.value(), 0.2)
+      << "two answers";
 }
 
 TEST_F(TaskRewardTest, ACutReplyIsWrong) {
-  EXPECT_DOUBLE_EQ(grade("\n</think>\n7", true, StopReason::kLength).total, 0);
-  EXPECT_DOUBLE_EQ(grade("\n</think>\n7", false, StopReason::kLength).total, 0);
+  EXPECT_DOUBLE_EQ(grade("\n</think>\n7", true, StopReason::kLength).total.value(), 0);
+  EXPECT_DOUBLE_EQ(grade("\n</think>\n7", false, StopReason::kLength).total.value(), 0);
 }
 
 TEST(Selection, KeepsTheMiddleAndCountsAll) {

@@ -29,11 +29,10 @@ class TaskReward : public RewardFunction {
     const bool present = reasoning_present(completion, options_, tokenizer_);
     Reward reward;
     reward.parts = {{kAccuracyPart, right ? 1.0 : 0.0}, {"reasoning", present ? 1.0 : 0.0}};
-    if (completion.prompt->has_audio())
-      reward.total = options_.accuracy_weight * reward.parts[kAccuracyPart] +
-                     options_.reasoning_weight * reward.parts["reasoning"];
-    else
-      reward.total = options_.text_accuracy_weight * reward.parts[kAccuracyPart];
+    const double accuracy = reward.parts[kAccuracyPart], reasoning = reward.parts["reasoning"];
+    reward.total = completion.prompt->has_audio()
+                       ? options_.accuracy_weight * accuracy + options_.reasoning_weight * reasoning
+                       : options_.text_accuracy_weight * accuracy;
     return reward;
   }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,8 +28,10 @@ struct Completion {
 };
 
 struct Reward {
-  double total = 0;                     // what the policy is trained on
-  std::map<std::string, double> parts;  // each before its weight
+  // What the policy is trained on. Nothing is not 0: it means that nobody could judge (a grader
+  // that failed, an expected answer that cannot be read), and the reply is left out of training.
+  std::optional<double> total;
+  std::map<std::string, double> parts;  // each before its weight; none where there is no total
 };
 
 // The part that says whether the answer is right, 0 to 1. Every function has it: selection by
@@ -38,9 +41,9 @@ inline constexpr const char* kAccuracyPart = "accuracy";
 class RewardFunction {
  public:
   virtual ~RewardFunction() = default;
-  // The keys of every Reward::parts, always the same ones.
+  // The keys of the Reward::parts, always the same ones.
   virtual std::vector<std::string> parts() const = 0;
-  // One reward for each completion, in their order; finite. Called by one thread.
+  // One reward for each completion, in their order; finite or nothing. Called by one thread.
   virtual std::vector<Reward> grade(std::span<const Completion> completions) = 0;
   // What the function remembers from one call to the next; kept in checkpoints.
   virtual nlohmann::json state() const { return nlohmann::json::object(); }

@@ -58,6 +58,18 @@ Rollout rollout_of(size_t prompt, Generation generation, const Tokenizer& tokeni
   return rollout;
 }
 
+void check_reward(const Reward& reward, const RolloutPrompt& prompt,
+                  const std::vector<std::string>& parts) {
+  if (!reward.total) return;
+  if (!std::isfinite(*reward.total))
+    fail(ErrorCode::kInvalidData, "the reward of a reply to {} is {}, expected a finite number",
+         prompt.id, *reward.total);
+  for (const std::string& part : parts)
+    if (!reward.parts.contains(part))
+      fail(ErrorCode::kInvalidData, "the reward of a reply to {} has no part \"{}\"", prompt.id,
+           part);
+}
+
 }  // namespace
 
 Completion Rollout::completion(const RolloutPrompt& of_prompt) const {
@@ -116,8 +128,8 @@ std::vector<Rollout> RolloutEngine::generate(std::span<const RolloutPrompt> prom
   return rollouts;
 }
 
-void grade(std::span<const RolloutPrompt> prompts, std::span<Rollout> rollouts,
-           RewardFunction& reward) {
+size_t grade(std::span<const RolloutPrompt> prompts, std::vector<Rollout>& rollouts,
+             RewardFunction& reward) {
   std::vector<Completion> completions;
   for (const Rollout& rollout : rollouts)
     completions.push_back(rollout.completion(prompts[rollout.prompt]));
@@ -127,16 +139,22 @@ void grade(std::span<const RolloutPrompt> prompts, std::span<Rollout> rollouts,
          rewards.size(), rollouts.size());
   const std::vector<std::string> parts = reward.parts();
   for (size_t i = 0; i < rewards.size(); ++i) {
-    const std::string& prompt = prompts[rollouts[i].prompt].id;
-    if (!std::isfinite(rewards[i].total))
-      fail(ErrorCode::kInvalidData, "the reward of a reply to {} is {}, expected a finite number",
-           prompt, rewards[i].total);
-    for (const std::string& part : parts)
-      if (!rewards[i].parts.contains(part))
-        fail(ErrorCode::kInvalidData, "the reward of a reply to {} has no part \"{}\"", prompt,
-             part);
+    check_reward(rewards[i], prompts[rollouts[i].prompt], parts);
     rollouts[i].reward = std::move(rewards[i]);
   }
+  return std::erase_if(rollouts, [](const Rollout& rollout) { return !rollout.reward.total; });
+}
+
+std::vector<double> rewards_of(std::span<const Rollout> rollouts) {
+  std::vector<double> rewards;
+  for (const Rollout& rollout : rollouts) rewards.push_back(rollout.reward.total.value());
+  return rewards;
+}
+
+std::vector<size_t> groups_of(std::span<const Rollout> rollouts) {
+  std::vector<size_t> groups;
+  for (const Rollout& rollout : rollouts) groups.push_back(rollout.prompt);
+  return groups;
 }
 
 }  // namespace stapes::train

@@ -69,8 +69,12 @@ class RolloutEngine {
   std::optional<Generator> generator_;
 };
 
-// Grades in place. Throws kInvalidData where a reward is not finite or parts are missing.
-void grade(std::span<const RolloutPrompt> prompts, std::span<Rollout> rollouts,
-           RewardFunction& reward);
+// Grades in place, and takes out those that nobody could judge; returns how many these were.
+// Throws kInvalidData where a reward is not finite or parts are missing.
+size_t grade(std::span<const RolloutPrompt> prompts, std::vector<Rollout>& rollouts,
+             RewardFunction& reward);
+
+std::vector<double> rewards_of(std::span<const Rollout> rollouts);
+std::vector<size_t> groups_of(std::span<const Rollout> rollouts);  // their prompts
 
 }  // namespace stapes::train

@@ -13,11 +13,10 @@ std::span<double> of_reply(std::vector<double>& values, const RaggedTokens& toke
 
 BatchTargets compare_in_groups(std::span<const Rollout> rollouts, const RaggedTokens& tokens,
                                const RlRecipe& recipe) {
-  std::vector<double> rewards;
-  for (const Rollout& rollout : rollouts) rewards.push_back(rollout.reward.total);
-  const auto group = static_cast<size_t>(recipe.rollout.samples);
+  const std::vector<double> rewards = rewards_of(rollouts);
+  const std::vector<size_t> groups = groups_of(rollouts);
   const std::vector<double> of_replies =
-      recipe.advantage.estimator == "grpo" ? grpo(rewards, group) : rloo(rewards, group);
+      recipe.advantage.estimator == "grpo" ? grpo(rewards, groups) : rloo(rewards, groups);
   BatchTargets targets;
   targets.advantages.resize(tokens.tokens());
   for (size_t i = 0; i < tokens.replies(); ++i)
@@ -32,7 +31,7 @@ std::vector<double> token_rewards(const Rollout& rollout, size_t begin, const Ba
     for (size_t t = 0; t < rewards.size(); ++t)
       rewards[t] =
           -policy.kl_weight * (scores.log_probs[begin + t] - scores.reference_log_probs[begin + t]);
-  rewards.back() += rollout.reward.total;
+  rewards.back() += *rollout.reward.total;
   return rewards;
 }
 

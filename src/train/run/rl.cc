@@ -128,8 +128,7 @@ class RlRun {
             Progress& progress) {
     const Iteration it = iterate();
     ++iteration_;
-    const Figures figures =
-        health_panel(it, recipe_.rollout.samples, reward_->parts(), prompts_->tasks());
+    const Figures figures = health_panel(it, reward_->parts(), prompts_->tasks());
     metrics.write(iteration_, figures);
     show(it, figures, progress);
     if (iteration_ % recipe_.logging.completions_every == 0)
@@ -158,7 +157,11 @@ class RlRun {
     it.rollout_s = seconds_since(start);
 
     start = Clock::now();
-    grade(it.prompts, it.rollouts, *reward_);
+    it.unjudged = grade(it.prompts, it.rollouts, *reward_);
+    if (it.rollouts.empty()) {
+      note_trouble(it, "no reply could be graded");
+      return it;
+    }
     const std::vector<TrainerPrompt> read =
         read_prompts(it.prompts, engine_->tokenizer(), networks_->policy(), config_, device_);
     const std::vector<MicroBatch> batches =
@@ -168,13 +171,15 @@ class RlRun {
     it.targets = make_targets(it.rollouts, it.scores, recipe_);
     it.score_s = seconds_since(start);
 
-    const bool finite = std::isfinite(it.mismatch.mean) && all_finite(it.targets.advantages);
-    if (finite) {
-      check_mismatch(it);
-      wait_for_critic(it);
-      update(it, batches);
+    if (!std::isfinite(it.mismatch.mean) || !all_finite(it.targets.advantages)) {
+      note_trouble(it, "a log-probability or a value is not finite");
+      return it;
     }
-    note_finite(it, finite);
+    check_mismatch(it);
+    wait_for_critic(it);
+    update(it, batches);
+    const bool skipped = it.policy.skipped + it.critic.skipped > 0;
+    note_trouble(it, skipped ? "a loss or its gradient is not finite" : "");
     return it;
   }
 
@@ -247,14 +252,12 @@ class RlRun {
     it.critic_s = seconds_since(start);
   }
 
-  void note_finite(const Iteration& it, bool scores_are_finite) {
-    const bool finite = scores_are_finite && it.policy.skipped + it.critic.skipped == 0;
+  // Numbers that are not finite: the batch is kept, so that it can be looked at.
+  void note_trouble(const Iteration& it, const std::string& trouble) {
     std::string hint;
-    if (!finite)
+    if (!trouble.empty())
       hint = "; the batch is " + save_bad_batch(recipe_.run_folder, iteration_, it).string();
-    guard_.note(finite, iteration_,
-                scores_are_finite ? "a loss or its gradient" : "a log-probability or a value",
-                recipe_.run_folder, hint);
+    guard_.note(trouble, iteration_, recipe_.run_folder, hint);
   }
 
   void show(const Iteration& it, const Figures& figures, Progress& progress) {
@@ -400,7 +403,7 @@ class RlRun {
   bool critic_ready_ = false;
   bool warned_of_truncation_ = false;
   int64_t iteration_ = 0;
-  FiniteGuard guard_{3};
+  StepGuard guard_{3};
   RlResult result_;
 };
 

@@ -205,8 +205,8 @@ TEST_F(RlTest, StopsAfterThreeIterationsThatAreNotFiniteAndKeepsTheBatch) {
   const RlRecipe r = recipe({.run = "r", .iterations = 9});
   const std::string said =
       refusal([&] { run_rl(r, {.reward = std::make_shared<Constant>(1e300)}); });
-  EXPECT_THAT(said, AllOf(HasSubstr("3 steps in a row"), HasSubstr("step-00000002"),
-                          HasSubstr("bad-step-00000002.json")));
+  EXPECT_THAT(said, AllOf(HasSubstr("3 steps in a row"), HasSubstr("not finite"),
+                          HasSubstr("step-00000002"), HasSubstr("bad-step-00000002.json")));
   const auto batch = nlohmann::json::parse(read_file(r.run_folder / "bad-step-00000002.json"));
   EXPECT_EQ(batch.at("replies").size(), 12U);
   EXPECT_FALSE(batch.at("replies").at(0).at("log_probs").empty());
@@ -216,6 +216,38 @@ TEST_F(RlTest, RefusesARewardThatIsNoNumber) {
   EXPECT_THAT(
       refusal([&] { run_rl(recipe({.run = "r"}), {.reward = std::make_shared<Constant>(NAN)}); }),
       AllOf(HasSubstr("the reward of a reply to"), HasSubstr("nan")));
+}
+
+// Nobody could judge: not the same as wrong.
+class EveryOther : public RewardFunction {
+ public:
+  std::vector<std::string> parts() const override { return {kAccuracyPart}; }
+  std::vector<Reward> grade(std::span<const Completion> completions) override {
+    std::vector<Reward> rewards(completions.size());
+    for (size_t i = 0; i < rewards.size(); i += 2)
+      rewards[i] = {.total = 1, .parts = {{kAccuracyPart, 1}}};
+    return rewards;
+  }
+};
+class Nobody : public EveryOther {
+ public:
+  std::vector<Reward> grade(std::span<const Completion> completions) override {
+    return std::vector<Reward>(completions.size());
+  }
+};
+
+TEST_F(RlTest, RepliesThatNobodyCanJudgeAreLeftOut) {
+  const RlRecipe r =
+      recipe({.run = "r", .iterations = 2, .logging = "completions = 0\nevaluation_prompts = 0\n"});
+  const RlResult result = run_rl(r, {.reward = std::make_shared<EveryOther>()});
+  EXPECT_EQ(result.reward, 1);
+  const std::string completions = read_file(r.run_folder / "completions.jsonl");
+  EXPECT_EQ(std::ranges::count(completions, '\n'), 2 * 6);
+  EXPECT_THAT(refusal([&] {
+                run_rl(recipe({.run = "none", .logging = "evaluation_prompts = 0\n"}),
+                       {.reward = std::make_shared<Nobody>()});
+              }),
+              AllOf(HasSubstr("3 steps in a row"), HasSubstr("no reply could be graded")));
 }
 
 TEST_F(RlTest, SaysWhereNoPromptIsOfTheWantedDifficulty) {

@@ -95,16 +95,15 @@ Parameters on_cpu(const Parameters& parameters) {
   return copy;
 }
 
-void FiniteGuard::note(bool finite, int64_t step, const std::string& what,
-                       const fs::path& run_folder, const std::string& hint) {
-  in_a_row_ = finite ? 0 : in_a_row_ + 1;
-  if (finite) return;
-  ++total_;
-  spdlog::warn("step {}: {} is not finite; the step was skipped", step, what);
+void StepGuard::note(const std::string& trouble, int64_t step, const fs::path& run_folder,
+                     const std::string& hint) {
+  in_a_row_ = trouble.empty() ? 0 : in_a_row_ + 1;
+  if (trouble.empty()) return;
+  spdlog::warn("step {}: {}; the step was skipped", step, trouble);
   if (in_a_row_ < limit_) return;
   fail(ErrorCode::kInvalidData,
-       "{} steps in a row were skipped since {} was not finite; the last good checkpoint is {}{}",
-       limit_, what, latest_checkpoint(run_folder).value_or("none").string(), hint);
+       "{} steps in a row were skipped: {}; the last good checkpoint is {}{}", limit_, trouble,
+       latest_checkpoint(run_folder).value_or("none").string(), hint);
 }
 
 }  // namespace stapes::train

@@ -49,20 +49,18 @@ void check_unchanged(const std::filesystem::path& checkpoint, const TrainerState
 
 Parameters on_cpu(const Parameters& parameters);
 
-// A step whose numbers are not finite is skipped and counted; several in a row mean that the
-// weights or the data are broken.
-class FiniteGuard {
+// A step that cannot be done (numbers that are not finite, say) is skipped and counted; several in
+// a row mean that the weights or the data are broken.
+class StepGuard {
  public:
-  explicit FiniteGuard(int limit) : limit_(limit) {}
-  // Throws kInvalidData at the limit, naming the last good checkpoint and `hint`. `what` completes
-  // the sentence "WHAT is not finite".
-  void note(bool finite, int64_t step, const std::string& what,
-            const std::filesystem::path& run_folder, const std::string& hint = "");
-  int64_t total() const { return total_; }
+  explicit StepGuard(int limit) : limit_(limit) {}
+  // `trouble`: what is wrong with the step, as a clause; empty: nothing. Throws kInvalidData at the
+  // limit, naming the last good checkpoint and `hint`.
+  void note(const std::string& trouble, int64_t step, const std::filesystem::path& run_folder,
+            const std::string& hint = "");
 
  private:
   int limit_, in_a_row_ = 0;
-  int64_t total_ = 0;
 };
 
 }  // namespace stapes::train

@@ -62,7 +62,8 @@ class SftRun {
     SftResult result;
     while (step_ < recipe_.optimizer.steps && !stop_requested()) {
       const StepFigures figures = train_step(loader);
-      guard_.note(figures.finite, step_, "the loss or its gradient", recipe_.run_folder);
+      guard_.note(figures.finite ? "" : "the loss or its gradient is not finite", step_,
+                  recipe_.run_folder);
       ++step_;
       const bool last = step_ == recipe_.optimizer.steps;
       if (step_ % recipe_.logging.print_every == 0 || last) report(figures, train_log, progress);
@@ -228,7 +229,7 @@ class SftRun {
   FrameHelper helper_;
   std::optional<Optimizer> optimizer_;
   int64_t step_ = 0;
-  FiniteGuard guard_{10};
+  StepGuard guard_{10};
 };
 
 }  // namespace
