@@ -3,6 +3,8 @@
 # systemd unit, the rules for Prometheus. Docker and systemd themselves are not started.
 source "$(dirname "$0")/lib.sh"
 deploy=$SOURCE/deploy
+: >out
+: >err
 
 # The image has the packages of the libraries that the program is linked with. (Sanitizers and the sound world's
 # instruments are never in the image.)

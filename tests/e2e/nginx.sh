@@ -6,6 +6,8 @@ for program in nginx openssl curl node; do
   command -v $program >/dev/null || { echo "SKIPPED: the nginx example was NOT tested: $program is not installed" >&2; exit 77; }
 done
 
+: >out
+: >err
 pids=()
 nginx_pid=
 trap 'kill -KILL "${pids[@]}" 2>/dev/null || true; kill -TERM $nginx_pid 2>/dev/null || true; wait; rm -rf "$work"' EXIT
@@ -16,7 +18,7 @@ wait_until() {
     "$@" && return
     sleep 0.02
   done
-  cat nginx/error.log ./*.log >err 2>/dev/null
+  cat nginx/error.log ./*.log >err 2>&1 || true
   failed "this did not come to be: $*"
 }
 
@@ -69,6 +71,7 @@ pid $work/nginx/pid;
 error_log $work/nginx/error.log;
 events {}
 http {
+  access_log off;
   client_body_temp_path $work/nginx/body;
   proxy_temp_path $work/nginx/temp;
   fastcgi_temp_path $work/nginx/temp;
