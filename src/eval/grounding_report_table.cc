@@ -60,9 +60,9 @@ std::string tampering(const GroundingEvalResult& result) {
 std::string budgets(const GroundingEvalResult& result) {
   std::string table = "\nRight answers over the budget of thinking (tokens)\n";
   table += fmt::format("{:<14}", "task");
+  // The last one is the whole thought.
   for (const BudgetScore& budget : result.tasks.front().budgets)
-    table += fmt::format(
-        "  {:<23}", budget.budget ? fmt::format("{}", *budget.budget) : std::string("no limit"));
+    table += budget.budget ? fmt::format("  {:<23}", *budget.budget) : std::string("  no limit");
   table += '\n';
   for (const TaskGrounding& task : result.tasks) {
     table += fmt::format("{:<14}", world::name(task.task));
