@@ -281,6 +281,7 @@ Course known_course(Property property, const Facts& facts) {
 }
 
 Finding check_course(const Claim& claim, const Facts& facts) {
+  if (claim.partial) return unknown("it is said of a part of the clip");
   const Course known = known_course(claim.property, facts);
   if (known == Course::kNone) return unknown("this course is not known");
   std::string reason =

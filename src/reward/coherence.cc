@@ -238,7 +238,7 @@ class CoherenceCheck {
   }
 
   void check_pair(const Claim& a, const Claim& b) {
-    if (a.kind != b.kind || a.denied || b.denied) return;
+    if (a.kind != b.kind || a.denied || b.denied || a.partial || b.partial) return;
     const bool courses = a.kind == ClaimKind::kCourse && a.property == b.property &&
                          a.course != b.course && a.course != Course::kVaries &&
                          b.course != Course::kVaries;

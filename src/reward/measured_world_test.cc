@@ -171,5 +171,21 @@ TEST(MeasuredWorld, PitchOfRealVoices) {
   EXPECT_LE(share(jumps, voiced_frames), 0.02);
 }
 
+// Sanity on other recordings: somebody speaks or sings in each.
+TEST(MeasuredWorld, ExampleClips) {
+  const std::filesystem::path folder = world::test::spoken_digits_folder().parent_path() / "clips";
+  if (!std::filesystem::is_directory(folder)) GTEST_SKIP() << "the example clips are not here";
+  for (const char* name : {"mmsu_test", "spoken_mqa_test", "wild_speech_test", "song"}) {
+    const AudioClip clip = load_audio_file(folder / (std::string(name) + ".wav"));
+    const Measurement measured = measure(clip);
+    EXPECT_GT(measured.voiced_share, 0.2) << name;
+    EXPECT_NE(measured.pitch_course.course, Course::kNone) << name;
+    EXPECT_FALSE(measured.tempo.steady()) << name << ": no metronome in it";
+    EXPECT_NE(measured.loudness.course, Course::kNone) << name;
+    // Speech is interrupted; the song is not.
+    EXPECT_EQ(measured.pauses.empty(), std::string(name) == "song") << name;
+  }
+}
+
 }  // namespace
 }  // namespace stapes::reward

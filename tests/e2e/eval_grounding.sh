@@ -35,8 +35,9 @@ succeeds "${judged[@]}" --judge http://127.0.0.1:1/v1
 has out "The judge's verdicts" "without a verdict"
 fails 74 "no verdict from the judge" "${judged[@]}" --judge http://127.0.0.1:1/v1 --judge-must-decide
 
-# Our own server, whose model writes noise: asked, answered, and no verdict found in it.
-"$STAPES" serve --port 0 --model "$MODEL" 2>serve.log &
+# Our own server: asked, answered, and no verdict found in what its small model says. (The random model's context is too
+# short for the rubric, which is said, too.)
+"$STAPES" serve --port 0 --model "$SOURCE/models/tiny" 2>serve.log &
 server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$work"' EXIT
 for ((i = 0; i < 600; ++i)); do

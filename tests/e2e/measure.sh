@@ -9,6 +9,11 @@ succeeds "$STAPES" measure "$sample" --json
 has out '"seconds":1.' '"loudness":{"level_dbfs":' '"pitch":{"course":' '"tempo":{"bpm":null' '"pauses":[{"start_s":' \
   '"contours":{"hop_s":0.05'
 
+succeeds "$STAPES" measure "$sample" --check "The loudness falls. There are two pauses. It lasts 9 seconds. A male voice."
+has out "true         loudness falls" "true         two pauses" "false        9 seconds" "uncheckable  male voice"
+succeeds "$STAPES" measure "$sample" --json --check "There are no pauses."
+has out '"claims":[{"phrase":"no pauses","kind":"pause","denied":true,"verdict":"false"'
+
 silent_wav silence.wav 2
 succeeds "$STAPES" measure silence.wav
 has out "length      2.00 s; nothing sounds"
