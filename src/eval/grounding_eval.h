@@ -70,6 +70,8 @@ struct TaskGrounding {
 
 struct GroundingEvalResult {
   std::vector<TaskGrounding> tasks;
+  // Held-out questions that tempt a model to deny that it hears, each with a clip: replies that do.
+  Score self_cognition_errors;
   GroundingEvalOptions options;
 };
 

@@ -64,6 +64,7 @@ TEST_F(GroundingEvalTest, EveryConditionIsAskedOncePerExample) {
   EXPECT_EQ(last_done, 6);
   EXPECT_EQ(last_total, 6);
   ASSERT_EQ(result.tasks.size(), 2U);
+  EXPECT_EQ(result.self_cognition_errors.total, 3);
   EXPECT_EQ(result.tasks[0].task, world::Task::kCountNotes) << "in the world's order";
   for (const TaskGrounding& task : result.tasks) {
     EXPECT_EQ(task.clip.total, 3);
@@ -90,6 +91,7 @@ TEST_F(GroundingEvalTest, EveryConditionIsAskedOncePerExample) {
   EXPECT_EQ(conditions["silence"], 6);
   EXPECT_EQ(conditions["other-clip"], 6);
   EXPECT_EQ(conditions["transcript"], 6);
+  EXPECT_EQ(conditions["self-cognition"], 3);
   EXPECT_EQ(conditions["tampered"], 0) << "a random model's thoughts hold nothing to change";
 }
 
@@ -180,14 +182,17 @@ TEST(GroundingReportTable, NamesItsColumnsAndHasAllNumbers) {
                   {.budget = std::nullopt, .right = task.clip, .thinking_tokens = 250}};
   task.lengths = {{.shortest = 10, .longest = 30, .right = task.clip}};
   result.tasks = {task};
+  result.self_cognition_errors = {.correct = 2, .total = 10};
   const std::string table = to_table(result);
   EXPECT_THAT(table, HasSubstr("sum              90.0 % [ 59.6,  98.2]    30.0 % [ 10.8,  60.3]"));
   EXPECT_THAT(table, HasSubstr("+60.0 [+17.1, +80.9]"));
   EXPECT_THAT(table, HasSubstr("no limit"));
+  EXPECT_THAT(table, HasSubstr("it denies:  20.0 % [  5.7,  51.0]"));
   EXPECT_THAT(table, HasSubstr("10-30:  90.0 %"));
   EXPECT_EQ(table.find("judge"), std::string::npos);
   EXPECT_EQ(table.find(" \n"), std::string::npos) << "no spaces at the ends of lines";
   const auto json = nlohmann::json::parse(to_json(result));
+  EXPECT_EQ(json["self_cognition_errors"]["correct"], 2);
   EXPECT_EQ(json["tasks"]["sum"]["budgets"][0]["mean_thinking_tokens"], 7.0);
   EXPECT_TRUE(json["tasks"]["sum"]["budgets"][1]["budget"].is_null());
 }

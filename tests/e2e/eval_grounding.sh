@@ -5,7 +5,7 @@ source "$(dirname "$0")/lib.sh"
 
 eval_grounding=("$STAPES" eval-grounding --model "$MODEL" --count 2 --max-tokens 12 --budgets 0,4)
 succeeds "${eval_grounding[@]}"
-has out "Right answers, by what is heard" "count-notes" "loudness" "claims uncheckable" "follow the thought" "no limit" \
+has out "Right answers, by what is heard" "count-notes" "loudness" "claims uncheckable" "follow the thought" "no limit" "it denies:" \
   "2 examples per task, test split, seed 1"
 has err "the tasks about speech are left out"
 ! grep -q "judge" out || failed "a judge that nobody named"
@@ -18,7 +18,7 @@ has out '"clip_less_silence"' '"budgets"' '"mean_thinking_tokens"' '"funnel"'
 ! grep -q count-notes out || failed "a task that was not named was asked"
 has replies.jsonl '"condition":"clip"' '"condition":"silence"' '"condition":"other-clip"' '"condition":"transcript"' \
   '"condition":"budget"' '"grounding":{"stage":'
-(($(wc -l <replies.jsonl) == 12)) || failed "expected 2 x 6 replies, got $(wc -l <replies.jsonl)"
+(($(wc -l <replies.jsonl) == 14)) || failed "expected 2 x 6 replies and 2 about hearing, got $(wc -l <replies.jsonl)"
 
 fails 64 "sing" "${eval_grounding[@]}" --task sing
 fails 64 "sum" "${eval_grounding[@]}" --task sum
