@@ -7,11 +7,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "audio/audio_file.h"
 #include "audio/measure/describe.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "reward/claim_check.h"
 
 namespace stapes::cli {
 namespace {
@@ -24,8 +26,11 @@ constexpr double kContourHopSeconds = 0.05;
 
 struct MeasureOptions {
   std::string file;
+  std::string thought;
   bool json = false;
 };
+
+using CheckedClaims = std::vector<reward::CheckedClaim>;
 
 double rounded(double value, double step) {
   return std::round(value / step) * step;
@@ -104,13 +109,43 @@ Json to_json(const Measurement& measured, const std::string& file) {
   return json;
 }
 
+std::string phrase_of(const reward::Claim& claim, const std::string& thought) {
+  return thought.substr(claim.begin, claim.end - claim.begin);
+}
+
+std::string to_text(const CheckedClaims& claims, const std::string& thought) {
+  if (claims.empty()) return "claims      none were understood\n";
+  std::string text = "claims\n";
+  for (const auto& [claim, verdict, reason] : claims)
+    text += fmt::format("  {:<11}  {}{}: {}\n", reward::name(verdict), phrase_of(claim, thought),
+                        claim.denied ? " (denied)" : "", reason);
+  return text;
+}
+
+Json to_json(const CheckedClaims& claims, const std::string& thought) {
+  Json list = Json::array();
+  for (const auto& [claim, verdict, reason] : claims)
+    list.push_back({{"phrase", phrase_of(claim, thought)},
+                    {"kind", reward::name(claim.kind)},
+                    {"denied", claim.denied},
+                    {"verdict", reward::name(verdict)},
+                    {"reason", reason}});
+  return list;
+}
+
 int run_measure(const MeasureOptions& options) {
   const AudioClip clip = load_audio_file(options.file, {.max_seconds = kMaxSeconds});
   const Measurement measured = measure(clip);
-  if (options.json)
-    write_stdout_line(to_json(measured, options.file));
-  else
-    write_stdout(fmt::format("{}\n{}", options.file, describe(measured)));
+  const CheckedClaims claims =
+      reward::check_claims(reward::parse_claims(options.thought), {reward::facts_of(measured)});
+  if (options.json) {
+    Json json = to_json(measured, options.file);
+    if (!options.thought.empty()) json["claims"] = to_json(claims, options.thought);
+    write_stdout_line(json);
+    return 0;
+  }
+  write_stdout(fmt::format("{}\n{}{}", options.file, describe(measured),
+                           options.thought.empty() ? "" : to_text(claims, options.thought)));
   return 0;
 }
 
@@ -118,9 +153,12 @@ int run_measure(const MeasureOptions& options) {
 
 Command add_measure_command(CLI::App& program) {
   auto options = std::make_shared<MeasureOptions>();
-  CLI::App* app = add_subcommand(program, "measure", "FILE [--json]",
+  CLI::App* app = add_subcommand(program, "measure", "FILE [--check TEXT] [--json]",
                                  "Measure pitch, loudness, pauses, tempo and brightness");
   app->add_option("FILE", options->file, "Any sound file of at most ten minutes")->required();
+  app->add_option("--check", options->thought,
+                  "Hold what this text says about the sound against what was measured")
+      ->type_name("TEXT");
   app->add_flag("--json", options->json, "Print one JSON object, with contours every 50 ms");
   return {app, [options] { return run_measure(*options); }};
 }

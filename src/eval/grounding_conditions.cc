@@ -65,6 +65,10 @@ GroundingExample make_example(const world::World& world, world::Task task,
        example.own.answer, world::name(task));
 }
 
+Request question_about(const world::Example& example, const GroundingEvalOptions& options) {
+  return ask(example, options, &example.clip.audio);
+}
+
 std::vector<AskedReply> requests_for(const GroundingExample& example, size_t place,
                                      const GroundingEvalOptions& options) {
   const world::Example& own = example.own;

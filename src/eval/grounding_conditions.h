@@ -36,6 +36,9 @@ struct GroundingExample {
 GroundingExample make_example(const world::World& world, world::Task task,
                               const GroundingEvalOptions& options, int index);
 
+// The example's question with its clip.
+Request question_about(const world::Example& example, const GroundingEvalOptions& options);
+
 // All but the tampered one, which needs the thought first.
 std::vector<AskedReply> requests_for(const GroundingExample& example, size_t place,
                                      const GroundingEvalOptions& options);

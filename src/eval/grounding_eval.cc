@@ -211,13 +211,49 @@ class TaskEvaluation {
   std::vector<HeardThought> thoughts_;
 };
 
+// examples_per_task questions, in turns about speech and melodies.
+Score ask_about_hearing(const Generator& generator, const world::World& world,
+                        const GroundingEvalOptions& options, std::ostream* details) {
+  constexpr uint64_t kStride = 11;  // neighbours in the list differ in one word only
+  const std::vector<std::string> questions = reward::self_cognition_questions(world::Split::kTest);
+  Score errors;
+  for (int begin = 0; begin < options.examples_per_task; begin += options.batch_size) {
+    const int end = std::min(begin + options.batch_size, options.examples_per_task);
+    std::vector<Request> requests;
+    for (int i = begin; i < end; ++i) {
+      const auto index = static_cast<uint64_t>(i);
+      const bool speech = world.has_speech() && i % 2 == 0;
+      world::Example example;
+      example.question = questions[kStride * index % questions.size()];
+      example.clip = speech ? world.speech_clip(world::Split::kTest, options.seed, index)
+                            : world.melody_clip(world::Split::kTest, options.seed, index);
+      requests.push_back(question_about(example, options));
+    }
+    const std::vector<Generation> replies = generator.generate_batch(requests);
+    for (size_t i = 0; i < replies.size(); ++i) {
+      const Result& result = replies[i].result;
+      const auto refusal = reward::find_refusal(
+          reward::Reply{result.thinking, result.answer, result.thought_closed});
+      errors.add(refusal.has_value());
+      if (details == nullptr) continue;
+      const Json line = {{"condition", "self-cognition"},
+                         {"question", requests[i].messages[0].parts.back().text},
+                         {"thinking", result.thinking},
+                         {"answer", result.answer},
+                         {"refusal", refusal ? Json(refusal->phrase) : Json(nullptr)}};
+      *details << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    }
+  }
+  return errors;
+}
+
 }  // namespace
 
 GroundingEvalResult evaluate_grounding(const Generator& generator, const world::World& world,
                                        const GroundingEvalOptions& options,
                                        const GroundingProgress& progress) {
   check_options(options);
-  GroundingEvalResult result{.tasks = {}, .options = options};
+  GroundingEvalResult result{.tasks = {}, .self_cognition_errors = {}, .options = options};
   const std::vector<world::Task> tasks = tasks_to_ask(options.tasks, world);
   std::unique_ptr<reward::Judge> judge;
   if (options.judge) judge = std::make_unique<reward::Judge>(*options.judge);
@@ -242,6 +278,8 @@ GroundingEvalResult evaluate_grounding(const Generator& generator, const world::
     }
     result.tasks.push_back(evaluation.finish());
   }
+  result.self_cognition_errors =
+      ask_about_hearing(generator, world, options, options.details.empty() ? nullptr : &details);
   if (!options.details.empty() && !details.flush())
     fail(ErrorCode::kIo, "cannot write the details to \"{}\"", options.details.string());
   return result;

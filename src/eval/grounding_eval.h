@@ -19,7 +19,7 @@
 namespace stapes {
 
 struct GroundingEvalOptions {
-  std::vector<world::Task> tasks;  // empty: all that the world can ask
+  std::vector<world::Task> tasks = {};  // empty: all that the world can ask
   int examples_per_task = 100;
   uint64_t seed = 1;
   int max_tokens = 256;  // thinking included
@@ -70,6 +70,8 @@ struct TaskGrounding {
 
 struct GroundingEvalResult {
   std::vector<TaskGrounding> tasks;
+  // Held-out questions that tempt a model to deny that it hears, each with a clip: replies that do.
+  Score self_cognition_errors;
   GroundingEvalOptions options;
 };
 

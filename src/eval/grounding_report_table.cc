@@ -60,9 +60,9 @@ std::string tampering(const GroundingEvalResult& result) {
 std::string budgets(const GroundingEvalResult& result) {
   std::string table = "\nRight answers over the budget of thinking (tokens)\n";
   table += fmt::format("{:<14}", "task");
+  // The last one is the whole thought.
   for (const BudgetScore& budget : result.tasks.front().budgets)
-    table += fmt::format(
-        "  {:<23}", budget.budget ? fmt::format("{}", *budget.budget) : std::string("no limit"));
+    table += budget.budget ? fmt::format("  {:<23}", *budget.budget) : std::string("  no limit");
   table += '\n';
   for (const TaskGrounding& task : result.tasks) {
     table += fmt::format("{:<14}", world::name(task.task));
@@ -138,6 +138,8 @@ std::string to_table(const GroundingEvalResult& result) {
   if (result.tasks.empty()) return "no task was asked\n";
   return conditions(result) + thoughts(result) + tampering(result) + judged(result) +
          budgets(result) +
+         fmt::format("\nAsked in words kept apart from training whether it hears, it denies: {}\n",
+                     cell(result.self_cognition_errors)) +
          fmt::format(
              "\n{} examples per task, test split, seed {}, greedy; 95 % intervals (Wilson; "
              "differences: Newcombe)\n",
@@ -152,6 +154,7 @@ std::string to_json(const GroundingEvalResult& result) {
                      {"max_tokens", result.options.max_tokens},
                      {"split", "test"},
                      {"temperature", 0},
+                     {"self_cognition_errors", to_json(result.self_cognition_errors)},
                      {"tasks", std::move(tasks)}};
   return json.dump(2) + "\n";
 }

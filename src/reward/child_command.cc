@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -78,7 +79,8 @@ class Child {
     if (pid_ > 0) end();
   }
 
-  // Waits until `deadline`, then kills the group. The status as waitpid() gives it; nothing where
+  // Its output is at its end, so it ends in a moment: looks every 2 ms until `deadline`, then kills
+  // the group. The status as waitpid() gives it; nothing where
   // it had to be killed.
   bool wait(Clock::time_point deadline, int& status) {
     while (::waitpid(pid_, &status, WNOHANG) == 0) {
@@ -104,7 +106,8 @@ class Child {
 int milliseconds_until(Clock::time_point deadline) {
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  return static_cast<int>(std::max<int64_t>(0, left));
+  constexpr int64_t kMost = 1'000'000'000;  // poll() takes an int; days later it is asked again
+  return static_cast<int>(std::clamp<int64_t>(left, 0, kMost));
 }
 
 // Writes what the pipe takes. False once nobody reads.
@@ -148,6 +151,7 @@ CommandResult run_command(const std::string& command, const std::string& input,
         {{from_child.read.get(), POLLIN, 0}, {to_child.write.get(), POLLOUT, 0}}};
     const int ready = ::poll(waiting.data(), 2, milliseconds_until(deadline));
     if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0 && Clock::now() < deadline) continue;
     if (ready <= 0) {
       result.failure = fmt::format("it was not done within {:.1f} s",
                                    std::chrono::duration<double>(time).count());

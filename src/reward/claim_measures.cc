@@ -2,6 +2,7 @@
 // one second", "three beeps", "no background noise", "two speakers", "played on a flute".
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "reward/claim_parser.h"
 
@@ -224,7 +225,7 @@ void read_counts(const ReadSentence& sentence, std::vector<Claim>& claims) {
       if (!singular) continue;
       if (sentence.word(thing + 1) == "per") break;  // "beats per minute"
       // "one sound" may mean any one; "no silence" is a pause that is denied.
-      const bool whole = number->value == static_cast<int>(number->value);
+      const bool whole = number->value == std::floor(number->value);
       const bool plural = word != *singular || word == "people";
       const bool agrees = number->value == 0 || (number->value == 1) != plural;
       const bool named = *singular != "gap" && *singular != "silence";

@@ -73,6 +73,11 @@ constexpr std::array<std::string_view, 14> kBecomes = {
 constexpr std::array<std::string_view, 7> kEnds = {"end",   "ending", "finally", "last",
                                                    "close", "final",  "finish"};
 
+// Of a part, not of the whole.
+constexpr std::array<std::string_view, 10> kParts = {"half",    "beginning", "start", "initially",
+                                                     "middle",  "halfway",   "part",  "section",
+                                                     "briefly", "sometimes"};
+
 Property property_of(const std::string& word) {
   const auto found = std::ranges::find(kProperties, word, &Name::word);
   return found == kProperties.end() ? Property::kNone : found->property;
@@ -212,8 +217,12 @@ class CourseReader {
     claim.property = directed.property;
     claim.course = directed.course;
     claim.denied = is_denied(sentence_, directed.index);
-    if (claim.property == Property::kPitch && mentions(sentence_, kEnds))
-      claim.property = Property::kFinalPitch;
+    const bool at_end = mentions(sentence_, kEnds);
+    if (claim.property == Property::kPitch && at_end) claim.property = Property::kFinalPitch;
+    claim.partial =
+        directed.course != Course::kVaries &&
+        (has_ordinal(sentence_, 0, sentence_.words.size() - 1) || mentions(sentence_, kParts) ||
+         (at_end && claim.property != Property::kFinalPitch));
     claims_.push_back(claim);
   }
 

@@ -60,6 +60,7 @@ struct Claim {
   size_t value_begin = 0, value_end = 0;  // of the part that says what: "7", "falls"
   bool denied = false;                    // the thought says that it is not so
   bool rough = false;                     // "about", "around", "some"
+  bool partial = false;  // kCourse: of a part of the clip ("at first", "the second voice's pitch")
   int place = 0, other_place = 0;
   double number = 0;
   std::string name = {};

@@ -42,6 +42,7 @@ std::string written(const Claim& claim) {
       break;
   }
   if (claim.rough) text += " about";
+  if (claim.partial) text += " partly";
   if (claim.denied) text += " not";
   return text;
 }
@@ -98,6 +99,15 @@ TEST(Claims, Courses) {
   EXPECT_THAT(claims("The pitch gets higher."), ElementsAre("course pitch rises"));
 }
 
+TEST(Claims, CoursesOfAPart) {
+  EXPECT_THAT(claims("The first speaker's pitch falls."), ElementsAre("course pitch falls partly"));
+  EXPECT_THAT(claims("At the beginning it gets louder."),
+              ElementsAre("course loudness rises partly"));
+  EXPECT_THAT(claims("At the end it gets louder."), ElementsAre("course loudness rises partly"));
+  EXPECT_THAT(claims("In the second half the pitch rises."),
+              ElementsAre("course pitch rises partly"));
+}
+
 TEST(Claims, DeniedCourses) {
   EXPECT_THAT(claims("The pitch does not fall."), ElementsAre("course pitch falls not"));
   EXPECT_THAT(claims("The loudness never rises."), ElementsAre("course loudness rises not"));
@@ -118,6 +128,8 @@ TEST(Claims, CountsAndMeasures) {
   EXPECT_THAT(claims("There is a pause of one second."), ElementsAre("pause 1"));
   EXPECT_THAT(claims("Then comes half a second of silence."), ElementsAre("pause 0.5"));
   EXPECT_THAT(claims("A 300 ms pause follows."), ElementsAre("pause 0.3"));
+  EXPECT_THAT(claims("It pauses for a quarter of a second, a short pause."),
+              ElementsAre("pause 0.25"));
   EXPECT_THAT(claims("The clip lasts 2.5 seconds."), ElementsAre("duration 2.5"));
   EXPECT_THAT(claims("The melody rises twice. It goes up 3 times."), ElementsAre("rises 3"));
   EXPECT_THAT(claims("I count 4 rises."), ElementsAre("rises rise 4"));

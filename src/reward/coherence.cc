@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "reward/conclusion.h"
@@ -133,6 +134,7 @@ class CoherenceCheck {
       if (!holds(step)) fault("\"{}\" is not so", written(step));
     check_running_steps();
     check_notes();
+    check_voices();
     check_totals();
     check_contradictions();
     return std::move(faults_);
@@ -219,6 +221,25 @@ class CoherenceCheck {
     }
   }
 
+  // "First I hear theo; second george, the same voice": against the names.
+  void check_voices() {
+    std::map<int, std::string> speakers;
+    for (const Claim& claim : claims_)
+      if (claim.kind == ClaimKind::kSpeaker) speakers.emplace(claim.place, claim.name);
+    if (speakers.empty()) return;
+    bool one = true;
+    for (const auto& [place, speaker] : speakers) one = one && speaker == speakers.begin()->second;
+    for (const Claim& claim : claims_) {
+      const auto speaker = speakers.find(claim.place);
+      if (claim.kind == ClaimKind::kSameVoice && speaker != speakers.end() &&
+          (speaker->second == speakers.begin()->second) == claim.denied)
+        fault("{} and {} are not {} voice", speakers.begin()->second, speaker->second,
+              claim.denied ? "another" : "the same");
+      if (claim.kind == ClaimKind::kOneVoice && one == claim.denied)
+        fault("the speakers named {}", one ? "are one" : "are several");
+    }
+  }
+
   void check_totals() {
     int digits = 0, notes = 0;
     for (const Claim& claim : claims_) {
@@ -226,7 +247,7 @@ class CoherenceCheck {
       if (claim.kind == ClaimKind::kNote) notes = std::max(notes, claim.place);
       if (claim.kind != ClaimKind::kCount || claim.denied || claim.rough) continue;
       const int listed = claim.name == "digit" ? digits : claim.name == "note" ? notes : 0;
-      if (listed > 0 && listed != static_cast<int>(claim.number))
+      if (listed > 0 && listed != claim.number)
         fault("{} {}s are listed, and {} are counted", listed, claim.name, claim.number);
     }
   }
@@ -238,7 +259,7 @@ class CoherenceCheck {
   }
 
   void check_pair(const Claim& a, const Claim& b) {
-    if (a.kind != b.kind || a.denied || b.denied) return;
+    if (a.kind != b.kind || a.denied || b.denied || a.partial || b.partial) return;
     const bool courses = a.kind == ClaimKind::kCourse && a.property == b.property &&
                          a.course != b.course && a.course != Course::kVaries &&
                          b.course != Course::kVaries;

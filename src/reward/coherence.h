@@ -31,6 +31,7 @@ struct Coherence {
 // - comparisons ("3 < 7, so 7") are right and draw the larger one;
 // - directions follow from the notes named ("First E4; second G4, up"), and so do the running count
 //   of rises and the best note so far;
+// - voices are the same or others as their names are;
 // - the number of things listed is the number that "makes";
 // - no property is said to go two ways, and no thing counted twice differently, without a "then".
 // The end gives the answer if the thought's last sentence does: the number it comes to, the list of

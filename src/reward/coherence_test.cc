@@ -82,6 +82,13 @@ TEST(Coherence, WrongStepsAreNamed) {
               HasSubstr("contradict"));
   EXPECT_THAT(fault("I hear three beeps. I hear four beeps.", "4"), HasSubstr("contradict"));
   EXPECT_THAT(fault("4 * 5 = 21", "21"), HasSubstr("is not so"));
+  EXPECT_THAT(fault("First I hear theo; second george, the same voice.", "yes"),
+              HasSubstr("theo and george are not the same voice"));
+  EXPECT_THAT(fault("First I hear theo; second theo, another voice.", "no"),
+              HasSubstr("theo and theo are not another voice"));
+  EXPECT_THAT(
+      fault("First I hear theo; second george, another voice. The voice stays the same.", "yes"),
+      HasSubstr("the speakers named are several"));
 }
 
 TEST(Coherence, StepsThatFollow) {

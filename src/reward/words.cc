@@ -204,6 +204,11 @@ std::optional<NumberAt> number_at(std::span<const Word> words, size_t index) {
     const std::string& next = word_at(words, index + 1);
     return NumberAt{0.5, next == "a" || next == "an" ? size_t{2} : size_t{1}};
   }
+  // "a quarter of a second", "a quarter second"
+  if (word_at(words, index) == "quarter")
+    return NumberAt{0.25, word_at(words, index + 1) == "of" && word_at(words, index + 2) == "a"
+                              ? size_t{3}
+                              : size_t{1}};
   NumberAt number;
   if (const auto digits = digits_of(words[index].text)) {
     number = {*digits, 1};

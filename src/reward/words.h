@@ -36,7 +36,7 @@ std::vector<Sentence> sentences_of(std::string_view text);
 std::optional<double> number_of(const Word& word);
 
 // A number in words or digits that begins at words[index]: "twenty three", "one hundred and five",
-// "half a" (0.5), "one and a half", "3". `count`: words that it takes.
+// "half a" (0.5), "quarter of a", "one and a half", "3". `count`: words that it takes.
 struct NumberAt {
   double value = 0;
   size_t count = 0;

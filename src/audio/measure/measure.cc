@@ -1,7 +1,9 @@
 #include "audio/measure/measure.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <optional>
 
 namespace stapes {
 namespace {
@@ -36,31 +38,32 @@ Course classify(const Thirds& thirds, double heard) {
   return change > 0 ? Course::kRises : Course::kFalls;
 }
 
-double level_in(const LevelContour& levels, const TimeSpan& span) {
-  double power = 0, windows = 0;
-  for (size_t i = 0; i < levels.dbfs.size(); ++i) {
-    if (LevelContour::time_s(i) < span.start_s || LevelContour::time_s(i) > span.end_s) continue;
-    power += std::pow(10, static_cast<double>(levels.dbfs[i]) / 10);
-    windows += 1;
+// Mean power of the sounding windows in each third of the time from the first to the last sound,
+// dB; a third without sound lies between its neighbours.
+std::optional<Thirds> levels_of_thirds(const Measurement& measured) {
+  constexpr double kShortestSeconds = 0.2;
+  const auto& sounding = measured.activity.sounding;
+  if (sounding.empty()) return std::nullopt;
+  const double begin = sounding.front().start_s;
+  const double length = sounding.back().end_s - begin;
+  if (length < kShortestSeconds) return std::nullopt;
+  std::array<double, 3> power{}, windows{};
+  for (size_t i = 0; i < measured.activity.active.size(); ++i) {
+    if (!measured.activity.active[i]) continue;
+    const double place = 3 * (LevelContour::time_s(i) - begin) / length;
+    const auto third = static_cast<size_t>(std::clamp(place, 0.0, 2.0));
+    power[third] += std::pow(10, static_cast<double>(measured.levels.dbfs[i]) / 10);
+    windows[third] += 1;
   }
-  return 10 * std::log10(std::max(power, 1e-12) / std::max(windows, 1.0));
+  if (windows[0] == 0 || windows[2] == 0) return std::nullopt;
+  const auto level = [&](size_t third) { return 10 * std::log10(power[third] / windows[third]); };
+  return Thirds{level(0), windows[1] > 0 ? level(1) : (level(0) + level(2)) / 2, level(2)};
 }
 
-// Of the stretches of sound where there are enough, else of the sounding windows.
 LoudnessCourse loudness_of(const Measurement& measured) {
-  constexpr size_t kFewestWindows = 40;
-  std::vector<double> levels;
-  if (measured.activity.sounding.size() >= 3) {
-    for (const TimeSpan& span : measured.activity.sounding)
-      levels.push_back(level_in(measured.levels, span));
-  } else {
-    for (size_t i = 0; i < measured.activity.active.size(); ++i)
-      if (measured.activity.active[i])
-        levels.push_back(static_cast<double>(measured.levels.dbfs[i]));
-    if (levels.size() < kFewestWindows) return {};
-  }
-  const Thirds thirds = thirds_of(levels);
-  return {classify(thirds, kHeardDb), thirds.last - thirds.first};
+  const auto thirds = levels_of_thirds(measured);
+  if (!thirds) return {};
+  return {classify(*thirds, kHeardDb), thirds->last - thirds->first};
 }
 
 BrightnessCourse brightness_of(const Measurement& measured) {

@@ -13,17 +13,18 @@
 
 namespace stapes {
 
-// Loudness rises or falls where the last third differs from the first by 3 dB or more (what
-// untrained listeners call louder or softer with certainty; the just noticeable difference is near
-// 1 dB) and the middle third lies between, give or take 1.5 dB. Steady: no third differs by 1.5 dB
-// or more. Where there are three stretches of sound or more, each counts once, by its level: long
-// ones do not outweigh short ones.
+// By the mean power of what sounds in each third of the time between first and last sound. Loudness
+// rises or falls where the last third differs from the first by 3 dB or more (what untrained
+// listeners call louder or softer with certainty; the just noticeable difference is near 1 dB) and
+// the middle third lies between, give or take 1.5 dB. Steady: no two thirds differ by 1.5 dB or
+// more.
 struct LoudnessCourse {
   Course course = Course::kNone;  // kNone: nothing sounds for 0.2 s or longer
-  double change_db = 0;           // last third of the sounding time less the first third
+  double change_db = 0;           // last third less first third
 };
 
-// The same for the spectral centroid, with a third of an octave in place of 3 dB.
+// By the medians of the spectral centroid in each third of what sounds, with a third of an octave
+// in place of 3 dB.
 struct BrightnessCourse {
   Course course = Course::kNone;
   double median_hz = 0;       // of the centroid

@@ -19,7 +19,7 @@ constexpr size_t kLastLag = static_cast<size_t>(kSampleRateHz / kLowestPitchHz) 
 
 // Costs of the search, in units of the normalized difference (0: exactly periodic, 1: not at all).
 constexpr float kHighestDip = 0.5F;
-constexpr float kOctaveDownCost = 0.02F;
+constexpr float kOctaveDownCost = 0.018F;
 constexpr float kUnvoicedCost = 0.42F;
 constexpr float kJumpCostPerOctave = 0.4F, kMostJumpCost = 0.3F;
 constexpr float kVoicingCost = 0.12F;
@@ -57,27 +57,47 @@ void normalized_difference(const float* begin, Difference& difference) {
   }
 }
 
-// Amplitude of the frame's middle 512 samples at `hz` (Goertzel), in the same unit for all hz.
-double amplitude_at(const float* begin, double hz) {
-  constexpr size_t kCount = 512;
-  const float* x = begin + (kReach - kCount) / 2;
-  const double coefficient = 2 * std::cos(2 * std::numbers::pi * hz / kSampleRateHz);
-  double s1 = 0, s2 = 0;
-  for (size_t i = 0; i < kCount; ++i) {
-    const double window =
-        0.5 - 0.5 * std::cos(2 * std::numbers::pi * (static_cast<double>(i) + 0.5) / kCount);
-    const double s = window * static_cast<double>(x[i]) + coefficient * s1 - s2;
-    s2 = s1;
-    s1 = s;
+// Shares of the energy of the frame's middle 512 samples, by Goertzel's algorithm.
+class HarmonicShares {
+ public:
+  explicit HarmonicShares(const float* begin) {
+    for (size_t i = 0; i < kCount; ++i) {
+      const double window =
+          0.5 - 0.5 * std::cos(2 * std::numbers::pi * (static_cast<double>(i) + 0.5) / kCount);
+      samples_[i] = window * static_cast<double>(begin[(kReach - kCount) / 2 + i]);
+      energy_ += samples_[i] * samples_[i];
+    }
   }
-  return std::sqrt(std::max(0.0, s1 * s1 + s2 * s2 - coefficient * s1 * s2));
-}
+  // Of a steady sine at `hz` this is 1.
+  double at(double hz) const {
+    if (energy_ <= 0 || hz >= kSampleRateHz / 2.0) return 0;
+    const double coefficient = 2 * std::cos(2 * std::numbers::pi * hz / kSampleRateHz);
+    double s1 = 0, s2 = 0;
+    for (const double sample : samples_) {
+      const double s = sample + coefficient * s1 - s2;
+      s2 = s1;
+      s1 = s;
+    }
+    return 3 * (s1 * s1 + s2 * s2 - coefficient * s1 * s2) / (kCount * energy_);
+  }
 
-bool is_an_octave_higher(const float* begin, double hz) {
-  constexpr double kOddShare = 0.1;
-  if (hz < 500 || hz > 1100) return false;
-  return amplitude_at(begin, hz) + amplitude_at(begin, 3 * hz) <
-         kOddShare * amplitude_at(begin, 2 * hz);
+ private:
+  static constexpr size_t kCount = 512;
+  std::array<double, kCount> samples_{};
+  double energy_ = 0;
+};
+
+// A dip of a high pitch may belong to a higher one whose period is a fraction of it: the lags there
+// are too coarse to dip deeply, and hissing near 4 kHz dips at twice and four times its period. The
+// pitch that it stands for; 0 for none in our range.
+double settled_pitch(double hz, const float* begin) {
+  constexpr double kFrom = 500, kOddShare = 0.01, kLowShare = 0.2;
+  if (hz < kFrom) return hz;
+  const HarmonicShares shares(begin);
+  const double first = shares.at(hz), second = shares.at(2 * hz), third = shares.at(3 * hz);
+  if (first + second + third < kLowShare) return 0;
+  if (first + third >= kOddShare * second) return hz;
+  return 2 * hz <= kHighestPitchHz * 1.05 ? 2 * hz : 0;
 }
 
 // Dips refined by the parabola through three lags; the lowest are kept.
@@ -91,7 +111,8 @@ FrameCandidates candidates_of(const Difference& difference, const float* begin) 
     const float height = std::max(0.0F, here - 0.25F * (before - after) * shift);
     if (height > kHighestDip) continue;
     float hz = static_cast<float>(kSampleRateHz) / (static_cast<float>(lag) + shift);
-    if (is_an_octave_higher(begin, static_cast<double>(hz))) hz *= 2;
+    hz = static_cast<float>(settled_pitch(static_cast<double>(hz), begin));
+    if (hz <= 0) continue;
     const float octaves = std::max(0.0F, std::log2(static_cast<float>(kHighestPitchHz) / hz));
     const Candidate candidate{hz, height + kOctaveDownCost * octaves};
     if (found.count < kMostCandidates) {
@@ -157,6 +178,24 @@ std::vector<double> voiced_semitones(const PitchContour& contour, const TimeSpan
       semitones.push_back(semitones_of(static_cast<double>(contour.hz[f])));
   }
   return semitones;
+}
+
+// From one frame to the next, or over one frame without pitch, by an octave: more often a wrong
+// octave than a leap.
+bool jumps_by_an_octave(const PitchContour& contour, const TimeSpan& span) {
+  constexpr double kLow = 11, kHigh = 13;
+  const auto frame_at = [&](double time_s) {
+    const double frame = std::ceil(time_s / PitchContour::kHopSeconds - 1e-9);
+    return std::min(static_cast<size_t>(std::max(0.0, frame)), contour.hz.size());
+  };
+  for (size_t f = frame_at(span.start_s); f + 1 < frame_at(span.end_s); ++f) {
+    const size_t next = contour.hz[f + 1] > 0 || f + 2 >= contour.hz.size() ? f + 1 : f + 2;
+    if (contour.hz[f] <= 0 || contour.hz[next] <= 0) continue;
+    const double step = std::abs(
+        12 * std::log2(static_cast<double>(contour.hz[next]) / static_cast<double>(contour.hz[f])));
+    if (step > kLow && step < kHigh) return true;
+  }
+  return false;
 }
 
 double quantile(std::vector<double> values, double share) {
@@ -236,7 +275,9 @@ PitchCourse course_of(const PitchContour& contour, const TimeSpan& span) {
   const double middle = quantile({voiced.begin() + third, voiced.end() - third}, 0.5);
   const double last = quantile({voiced.end() - third, voiced.end()}, 0.5);
   const double low = quantile(voiced, 0.05), high = quantile(voiced, 0.95);
-  return {.course = classify(first, middle, last, high - low),
+  Course course = classify(first, middle, last, high - low);
+  if (course != Course::kSteady && jumps_by_an_octave(contour, span)) course = Course::kVaries;
+  return {.course = course,
           .change_semitones = last - first,
           .median_hz = hz_of(quantile(voiced, 0.5)),
           .low_hz = hz_of(low),

@@ -24,9 +24,9 @@ struct PitchContour {
 // for the whole clip by dynamic programming, so that single frames do not jump by octaves: a dip
 // costs its height and a little for each octave down, a jump costs by its size in octaves up to a
 // limit (melodies leap), and so does each begin and end of voicing. Frames at the level of the
-// noise, or 40 dB below the loud parts, have no pitch. A dip between 500 and 1100 Hz counts an
-// octave higher if the sound has nothing at its odd multiples: near 2 kHz the lags are too coarse
-// to dip deeply. Memory: about 100 bytes for 10 ms.
+// noise, or 40 dB below the loud parts, have no pitch. Above 500 Hz a dip must have a fifth
+// of the energy in its first three harmonics, and it counts an octave higher if its odd ones are
+// missing: near 2 kHz the lags are too coarse to dip deeply. Memory: about 100 bytes for 10 ms.
 PitchContour measure_pitch(std::span<const float> samples, const LevelContour& levels,
                            const Activity& activity);
 
@@ -50,7 +50,8 @@ struct PitchCourse {
 // Steady: 90 % of the frames within 1 semitone (natural vibrato stays inside that), and no change
 // over 0.7. Rises, falls: the thirds differ by 1.5 semitones or more (changes below 1.5 are easily
 // missed in speech; 't Hart, JASA 1981) and the middle third's median lies between them, give or
-// take half a semitone. Anything else varies.
+// take half a semitone. Anything else varies; so does what jumps by an octave within 20 ms, which
+// may be the measurement's fault.
 PitchCourse course_of(const PitchContour& contour, const TimeSpan& span);
 
 }  // namespace stapes

@@ -140,6 +140,14 @@ TEST(PitchCourse, VibratoIsSteady) {
   EXPECT_EQ(course_of(pitch_of(clip).pitch, {0, 1}).course, Course::kSteady);
 }
 
+TEST(PitchCourse, AJumpByAnOctaveProvesNothing) {
+  PitchContour contour;
+  for (int i = 0; i < 40; ++i) contour.hz.push_back(i < 15 ? 100.0F : 200.0F);
+  EXPECT_EQ(course_of(contour, {0, 1}).course, Course::kVaries);
+  for (int i = 0; i < 40; ++i) contour.hz[static_cast<size_t>(i)] = i < 15 ? 100.0F : 150.0F;
+  EXPECT_EQ(course_of(contour, {0, 1}).course, Course::kRises) << "a fifth is a leap";
+}
+
 TEST(PitchCourse, TooShortToSay) {
   EXPECT_EQ(course_of(pitch_of(make_tone(200, 0.05)).pitch, {0, 1}).course, Course::kNone);
   EXPECT_EQ(course_of(PitchContour{}, {0, 1}).course, Course::kNone);

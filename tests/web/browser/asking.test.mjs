@@ -59,7 +59,10 @@ test("a dropped sound is seen, heard, thought about and answered", async (t) => 
   const position = clip.getByRole("slider", { name: "Position in five-zero-nine-two.wav" });
   await position.press("Home");
   await position.press("ArrowRight");
-  assert.equal(await position.getAttribute("aria-valuetext"), "0.3 of 3.5 seconds");
+  await page.waitForFunction(  // a player says where it is in its own time
+    (slider) => slider.getAttribute("aria-valuetext") === "0.3 of 3.5 seconds",
+    await position.elementHandle(),
+  );
 
   const turn = await ask(page, "Which digits are spoken?");
   assert.equal(await turn.locator(".answer").innerText(), "5 0 9 2");
