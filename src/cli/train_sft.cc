@@ -1,12 +1,11 @@
 // stapes-train sft: supervised fine-tuning from a recipe.
 #include <fmt/format.h>
 
-#include <atomic>
-#include <csignal>
 #include <filesystem>
 #include <memory>
 
 #include "cli/train_commands.h"
+#include "cli/train_stop.h"
 #include "stapes/error.h"
 #include "train/run/sft.h"
 
@@ -19,22 +18,11 @@ struct Flags {
   bool resume = false;
 };
 
-// A signal handler can only reach what is static.
-std::atomic<bool> stop_requested{false};
-
-void request_stop(int signal) {
-  stop_requested = true;
-  std::signal(signal, SIG_DFL);  // a second one stops at once
-}
-
 int run(const Flags& flags) {
   train::Recipe recipe = train::load_recipe(flags.recipe);
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
-
   const train::SftResult result =
-      train::run_sft(recipe, {.resume = flags.resume, .stop = &stop_requested});
+      train::run_sft(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});
   if (!result.finished) {
     fmt::print(stderr, "stopped at step {} of {}; go on with: stapes-train sft {} --resume\n",
                result.steps, recipe.optimizer.steps, flags.recipe.string());

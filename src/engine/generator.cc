@@ -1,6 +1,7 @@
 #include "engine/generator.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -16,6 +17,7 @@ namespace stapes {
 namespace {
 
 constexpr int64_t kTraceStepRows = 512;
+constexpr std::chrono::milliseconds kStopInterval(200);
 
 Tensor copy_of(const Tensor& tensor) {
   Tensor copy(tensor.shape());
@@ -31,10 +33,13 @@ class Streams {
   }
   void add(std::shared_ptr<RequestStream> stream) { streams_.push_back(std::move(stream)); }
 
-  std::vector<Generation> wait() {
+  std::vector<Generation> wait(const std::atomic<bool>* stop) {
     std::vector<Generation> generations;
-    for (const auto& stream : streams_)
+    for (const auto& stream : streams_) {
+      while (stop != nullptr && !stream->wait_finished(kStopInterval))
+        if (stop->load()) fail(ErrorCode::kCancelled, "stopped while answers were generated");
       std::ranges::move(stream->take_generations(), std::back_inserter(generations));
+    }
     return generations;
   }
 
@@ -59,6 +64,10 @@ Generator::~Generator() = default;
 
 Generator Generator::open(const std::filesystem::path& model, const EngineOptions& options) {
   return Generator(std::make_unique<Impl>(load_model(model, options), options));
+}
+
+Generator Generator::of(LoadedModel model, const EngineOptions& options) {
+  return Generator(std::make_unique<Impl>(std::move(model), options));
 }
 
 AnswerStream Generator::submit(Request request, std::function<void()> on_news) const {
@@ -88,14 +97,15 @@ Result Generator::generate(const Request& request, const DeltaSink& sink) const 
   return result;
 }
 
-std::vector<Generation> Generator::generate_batch(std::span<const Request> requests) const {
+std::vector<Generation> Generator::generate_batch(std::span<const Request> requests,
+                                                  const std::atomic<bool>* stop) const {
   std::vector<PreparedRequest> prepared;
   for (const Request& request : requests)
     prepared.push_back(prepare_request(impl_->model, request));
   Streams streams;
   for (PreparedRequest& request : prepared)
     streams.add(impl_->loop.submit(std::move(request), WhenFull::kWait, {.keep_deltas = false}));
-  return streams.wait();
+  return streams.wait(stop);
 }
 
 Trace Generator::trace(const Request& request) const {

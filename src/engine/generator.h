@@ -2,6 +2,7 @@
 // trainer's rollouts share.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -20,6 +21,8 @@ class Generator {
  public:
   // Throws as Engine::open.
   static Generator open(const std::filesystem::path& model, const EngineOptions& options = {});
+  // A model that is there already, such as one in a trainer's memory.
+  static Generator of(LoadedModel model, const EngineOptions& options);
   Generator(Generator&&) noexcept;
   Generator& operator=(Generator&&) noexcept;
   ~Generator();
@@ -33,8 +36,10 @@ class Generator {
 
   // Decodes as many requests together as fit; the others follow as places become free. One
   // generation for each sample of each request, in order. All requests are checked before the first
-  // is begun. Throws as Engine::submit; then none is answered.
-  std::vector<Generation> generate_batch(std::span<const Request> requests) const;
+  // is begun. Throws as Engine::submit; then none is answered. `stop`, if given, is looked at five
+  // times a second: once it is true, everything is cancelled and kCancelled thrown.
+  std::vector<Generation> generate_batch(std::span<const Request> requests,
+                                         const std::atomic<bool>* stop = nullptr) const;
 
   // One forward pass over the request's prompt, beside the loop: no cache is used. Throws as
   // Engine::submit.

@@ -109,6 +109,38 @@ int64_t context_size(const EngineOptions& options, const ModelConfig& config) {
   return options.max_context_tokens > 0 ? options.max_context_tokens : longest;
 }
 
+struct Parts {
+  std::unique_ptr<const Ops> ops;
+  Model model;
+  Tokenizer tokenizer;
+  GenerationDefaults defaults;
+};
+
+LoadedModel put_together(Parts parts, const EngineOptions& options) {
+  const ModelConfig& config = parts.model.config();
+  const int64_t context_tokens = context_size(options, config);
+  std::vector<TokenId> stop_token_ids =
+      find_stop_token_ids(parts.tokenizer, config, parts.defaults);
+  const KvLayout kv_layout = layout_of(config.decoder, options.kv_dtype);
+  const int64_t max_kv_tokens =
+      kv_token_limit({.asked_tokens = options.max_kv_tokens,
+                      .context_tokens = context_tokens,
+                      .token_bytes = kv_layout.page_bytes() / kv_layout.page_tokens,
+                      .weight_bytes = parts.model.weight_bytes(),
+                      .available_bytes = available_memory_bytes()});
+  LogMel mel(config.encoder.mel_bands);
+  return {.ops = std::move(parts.ops),
+          .model = std::move(parts.model),
+          .tokenizer = std::move(parts.tokenizer),
+          .mel = std::move(mel),
+          .default_sampling = std::move(parts.defaults.sampling),
+          .stop_token_ids = std::move(stop_token_ids),
+          .audio_rule = options.audio_rule,
+          .context_tokens = context_tokens,
+          .kv_layout = kv_layout,
+          .max_kv_tokens = max_kv_tokens};
+}
+
 }  // namespace
 
 GenerationDefaults parse_generation_config(const std::string& text, const std::string& where) {
@@ -162,29 +194,22 @@ LoadedModel load_model(const fs::path& model_path, const EngineOptions& options,
   const ModelSource source = ModelSource::open(model_path);
   Model model = Model::open(source, *ops);
   Tokenizer tokenizer = load_tokenizer(source);
-  const ModelConfig& config = model.config();
-  check_tokenizer(tokenizer, config, source.path());
+  check_tokenizer(tokenizer, model.config(), source.path());
   const GenerationDefaults defaults = read_generation_defaults(source);
-  const int64_t context_tokens = context_size(options, config);
-  std::vector<TokenId> stop_token_ids = find_stop_token_ids(tokenizer, config, defaults);
-  const KvLayout kv_layout = layout_of(config.decoder, options.kv_dtype);
-  const int64_t max_kv_tokens =
-      kv_token_limit({.asked_tokens = options.max_kv_tokens,
-                      .context_tokens = context_tokens,
-                      .token_bytes = kv_layout.page_bytes() / kv_layout.page_tokens,
-                      .weight_bytes = model.weight_bytes(),
-                      .available_bytes = available_memory_bytes()});
-  LogMel mel(config.encoder.mel_bands);
-  return {.ops = std::move(ops),
-          .model = std::move(model),
-          .tokenizer = std::move(tokenizer),
-          .mel = std::move(mel),
-          .default_sampling = defaults.sampling,
-          .stop_token_ids = std::move(stop_token_ids),
-          .audio_rule = options.audio_rule,
-          .context_tokens = context_tokens,
-          .kv_layout = kv_layout,
-          .max_kv_tokens = max_kv_tokens};
+  return put_together({std::move(ops), std::move(model), std::move(tokenizer), defaults}, options);
+}
+
+LoadedModel load_model(ModelInMemory in_memory, const EngineOptions& options,
+                       std::unique_ptr<const Ops> ops) {
+  check_engine_options(options);
+  Model model = Model::of(std::move(in_memory.config), std::move(in_memory.tensors), *ops);
+  Tokenizer tokenizer = Tokenizer::parse(in_memory.tokenizer_json, in_memory.where);
+  check_tokenizer(tokenizer, model.config(), in_memory.where);
+  GenerationDefaults defaults;
+  if (in_memory.generation_config_json)
+    defaults = parse_generation_config(*in_memory.generation_config_json, in_memory.where);
+  return put_together({std::move(ops), std::move(model), std::move(tokenizer), std::move(defaults)},
+                      options);
 }
 
 }  // namespace stapes

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,20 @@ Tokenizer load_tokenizer(const ModelSource& source);
 LoadedModel load_model(const std::filesystem::path& model, const EngineOptions& options);
 // With operations of the caller's own.
 LoadedModel load_model(const std::filesystem::path& model, const EngineOptions& options,
+                       std::unique_ptr<const Ops> ops);
+
+// A model that lies in memory, such as one that is trained: its owner may change the weights while
+// no request is unfinished. Nothing of them is kept between requests where
+// EngineOptions::prefix_cache is false and clip_cache_bytes is 0.
+struct ModelInMemory {
+  ModelConfig config;
+  ModelTensors tensors;  // ModelTensors::of
+  std::string tokenizer_json;
+  std::optional<std::string> generation_config_json = {};
+  std::string where;  // stands in messages in place of a folder
+};
+// Throws as load_model of a folder.
+LoadedModel load_model(ModelInMemory model, const EngineOptions& options,
                        std::unique_ptr<const Ops> ops);
 
 // How keys and values of a precision lie in pages.

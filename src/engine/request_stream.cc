@@ -92,6 +92,11 @@ bool RequestStream::finished() const {
   return finished_;
 }
 
+bool RequestStream::wait_finished(std::chrono::milliseconds longest) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, longest, [this] { return finished_; });
+}
+
 void RequestStream::cancel() {
   {
     const std::scoped_lock lock(mutex_);

@@ -1,6 +1,7 @@
 // What the model loop and one caller share: deltas on their way, the end, and the wish to cancel.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -44,6 +45,8 @@ class RequestStream {
   std::optional<Delta> next();
   std::optional<Delta> try_next();
   bool finished() const;
+  // Waits for the end, but no longer than this; finished().
+  bool wait_finished(std::chrono::milliseconds longest) const;
   void cancel();
   // Waits for the end; one for each sample. May be called once. Throws what failed.
   std::vector<Generation> take_generations();
@@ -59,7 +62,7 @@ class RequestStream {
   const StreamOptions options_;
   const std::shared_ptr<LoopInbox> loop_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  mutable std::condition_variable changed_;
   std::deque<Delta> deltas_;
   bool keep_deltas_;
   bool cancel_requested_ = false;

@@ -1,6 +1,7 @@
 #include "engine/sequence.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <utility>
 
@@ -179,15 +180,19 @@ void Sequence::close_spent_thought() {
   if (!budget || finished_ || !text_.in_thought()) return;
   if (generation_.result.usage.thinking_tokens < *budget) return;
   for (const TokenId id : model_->tokenizer.encode(text_.rest_of_thought_end())) {
+    if (sampling().logprobs) generation_.logprobs.push_back(std::nan(""));
     accept(id, By::kForce);
     if (finished_) return;
   }
 }
 
 void Sequence::note_logprobs(std::span<const float> logits, TokenId id) {
-  if (!sampling().logprobs || is_stop_token(id)) return;
-  new_tokens_.push_back(token_logprobs(model_->tokenizer, logits, id, *sampling().logprobs));
-  new_tokens_.back().thinking = text_.in_thought();
+  if (!sampling().logprobs) return;
+  GeneratedToken token = token_logprobs(model_->tokenizer, logits, id, *sampling().logprobs);
+  generation_.logprobs.push_back(token.chosen.logprob);
+  if (is_stop_token(id)) return;
+  token.thinking = text_.in_thought();
+  new_tokens_.push_back(std::move(token));
 }
 
 void Sequence::accept(TokenId id, By by) {

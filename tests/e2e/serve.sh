@@ -88,7 +88,7 @@ has log "my-own-id" "GET /v1/models 200" "POST /v1/chat/completions 200"
 # Running answers are ended (this one takes some seconds to read), others refused; then the end comes by itself.
 serve "$ENDLESS_MODEL"
 : >stream
-curl -sSN --limit-rate 400k "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "max_tokens": 6000, "stream": true}' \
+curl -sSN --limit-rate 400k "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "temperature": 0, "max_tokens": 6000, "stream": true}' \
   "$url/v1/chat/completions" >stream 2>curl-err &
 client=$!
 wait_for "data: " stream

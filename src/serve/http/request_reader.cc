@@ -15,6 +15,7 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 // Longer than any header that is needed inside of a chunked body.
+constexpr size_t kFewestChunkedBytes = 5;  // "0\r\n\r\n": no chunked body ends with fewer
 constexpr size_t kMostChunkHeaderBytes = 1 << 10;
 
 // A body that takes memory as its bytes come, and not as much as Content-Length claims.
@@ -83,6 +84,8 @@ size_t RequestReader::feed(std::string_view input) {
   auto& parser = *parser_->parser;
   while (used < input.size() && !parser.is_done()) {
     const bool head_was_read = parser.is_header_done();
+    // Beast counts on the last chunk and the end of its trailer coming in one piece.
+    if (head_was_read && parser.chunked() && input.size() - used < kFewestChunkedBytes) break;
     beast::error_code error;
     const size_t taken = parser.put(asio::buffer(input.data() + used, input.size() - used), error);
     used += taken;

@@ -18,7 +18,7 @@ struct Batch {
   std::vector<int64_t> audio_rows;     // where the adaptor's rows go: index into B * T ...
   std::vector<int64_t> audio_sources;  // ... and which row of [C * adaptor rows] goes there
 
-  int64_t encoder_frames = 0;                                      // P of the longest clip
+  int64_t encoder_frames = 0;  // P of the longest clip
   std::vector<int64_t> frame_sound, frame_ordinal, frame_speaker, frame_voice,
       frame_level;  // [C, P]; kIgnore where unknown
 

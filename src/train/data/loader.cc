@@ -1,9 +1,8 @@
 #include "train/data/loader.h"
 
 #include <algorithm>
-#include <numeric>
 
-#include "base/rng.h"
+#include "train/data/shuffle.h"
 
 namespace stapes::train {
 
@@ -76,13 +75,8 @@ std::vector<Batch> BatchLoader::make_group(uint64_t group) const {
   std::stable_sort(examples.begin(), examples.end(),
                    [](const auto& a, const auto& b) { return a.ids.size() < b.ids.size(); });
 
-  std::vector<size_t> order(kStepsPerGroup);
-  std::iota(order.begin(), order.end(), size_t{0});
-  Rng rng(seed_, 0x6f72646572 /* "order" */, group);
-  for (size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1],
-              order[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i) - 1))]);
-
+  const std::vector<size_t> order =
+      shuffled_order(kStepsPerGroup, Rng(seed_, 0x6f72646572 /* "order" */, group));
   std::vector<Batch> batches;
   for (const size_t place : order) {
     const auto begin = examples.begin() + static_cast<int64_t>(place * per_step);

@@ -106,16 +106,25 @@ void Parameters::require_grad(bool required) {
   for (auto& [name, tensor] : tensors_) tensor.set_requires_grad(required);
 }
 
+void Parameters::require_grad(const std::function<bool(const std::string& name)>& trained) {
+  for (auto& [name, tensor] : tensors_) tensor.set_requires_grad(trained(name));
+}
+
 void Parameters::save(const std::filesystem::path& file, DType dtype) const {
   std::vector<NamedTensor> tensors;
   for (const auto& name : names_) {
     const torch::Tensor& tensor = tensors_.at(name);
-    if (!torch::isfinite(tensor).all().item<bool>())
-      fail(ErrorCode::kInvalidData, "{} holds values that are not finite; {} was not written", name,
-           file.string());
+    check_finite(name, tensor, file);
     tensors.push_back({name, view_of(tensor)});
   }
   write_safetensors(file, tensors, dtype, {{"format", "pt"}});
+}
+
+void check_finite(const std::string& name, const torch::Tensor& tensor,
+                  const std::filesystem::path& file) {
+  if (!torch::isfinite(tensor).all().item<bool>())
+    fail(ErrorCode::kInvalidData, "{} holds values that are not finite; {} was not written", name,
+         file.string());
 }
 
 TensorView view_of(const torch::Tensor& tensor) {

@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ class Parameters {
   const std::vector<std::string>& names() const { return names_; }
 
   void require_grad(bool required);
+  // Of those whose name the function accepts; the others get none.
+  void require_grad(const std::function<bool(const std::string& name)>& trained);
   // Writes model.safetensors; dtype kF32, kBF16 or kF16. Throws kInvalidData where a weight is not
   // finite.
   void save(const std::filesystem::path& file, DType dtype) const;
@@ -35,6 +38,9 @@ class Parameters {
   std::map<std::string, torch::Tensor> tensors_;
 };
 
+// Throws kInvalidData where a value is not finite: `file` is then not to be written.
+void check_finite(const std::string& name, const torch::Tensor& tensor,
+                  const std::filesystem::path& file);
 // A CPU tensor seen as a TensorView (f32, contiguous). The view lives as long as the tensor.
 TensorView view_of(const torch::Tensor& tensor);
 

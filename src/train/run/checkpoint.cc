@@ -35,6 +35,12 @@ std::vector<fs::path> checkpoints(const fs::path& run_folder) {
   return found;
 }
 
+std::vector<std::pair<std::string, torch::Tensor>> values_of(FrameHelper& helper) {
+  std::vector<std::pair<std::string, torch::Tensor>> values;
+  for (const auto& [name, tensor] : helper.tensors()) values.emplace_back(name, *tensor);
+  return values;
+}
+
 }  // namespace
 
 ModelFiles read_model_files(const fs::path& model_folder) {
@@ -56,26 +62,14 @@ void write_model_folder(const fs::path& folder, const ModelFiles& files,
   parameters.save(folder / "model.safetensors", dtype);
 }
 
-void save_checkpoint(const fs::path& run_folder, const TrainerState& state, const ModelFiles& files,
-                     const Parameters& parameters, FrameHelper& helper,
-                     const torch::optim::AdamW& optimizer, int keep) {
-  const fs::path folder = run_folder / "checkpoints" / fmt::format("step-{:08}", state.step);
+void save_checkpoint(const fs::path& run_folder, int64_t step, int keep,
+                     const std::function<void(const fs::path&)>& write) {
+  const fs::path folder = run_folder / "checkpoints" / fmt::format("step-{:08}", step);
   const fs::path temporary = folder.string() + ".tmp-" + std::to_string(::getpid());
   std::error_code ignored;
   try {
-    write_model_folder(temporary, files, parameters, DType::kF32);
-    std::vector<torch::Tensor> on_cpu;
-    std::vector<NamedTensor> named;
-    for (const auto& [name, tensor] : helper.tensors()) {
-      on_cpu.push_back(tensor->detach().contiguous().cpu());
-      named.push_back({name, view_of(on_cpu.back())});
-    }
-    write_safetensors(temporary / "helper.safetensors", named, DType::kF32);
-    write_file_atomically(temporary / "optimizer.pt",
-                          [&](std::ostream& out) { torch::save(optimizer, out); });
-    const nlohmann::json json = {
-        {"step", state.step}, {"recipe", state.recipe}, {"fingerprint", state.fingerprint}};
-    write_file_atomically(temporary / "state.json", json.dump(2) + "\n");
+    create_folder(temporary);
+    write(temporary);
     fs::remove_all(folder, ignored);
     std::error_code error;
     fs::rename(temporary, folder, error);
@@ -89,6 +83,42 @@ void save_checkpoint(const fs::path& run_folder, const TrainerState& state, cons
     fs::remove_all(all[i], ignored);
 }
 
+void save_checkpoint(const fs::path& run_folder, const TrainerState& state, const ModelFiles& files,
+                     const Parameters& parameters, FrameHelper& helper,
+                     const torch::optim::AdamW& optimizer, int keep) {
+  save_checkpoint(run_folder, state.step, keep, [&](const fs::path& folder) {
+    write_model_folder(folder, files, parameters, DType::kF32);
+    save_tensors(folder / "helper.safetensors", values_of(helper));
+    save_optimizer(folder / "optimizer.pt", optimizer);
+    save_state(folder, state);
+  });
+}
+
+void save_state(const fs::path& checkpoint, const TrainerState& state) {
+  const nlohmann::json json = {{"step", state.step},
+                               {"recipe", state.recipe},
+                               {"fingerprint", state.fingerprint},
+                               {"stage", state.stage},
+                               {"progress", nlohmann::json::parse(state.progress)}};
+  write_file_atomically(checkpoint / "state.json", json.dump(2) + "\n");
+}
+
+void save_tensors(const fs::path& file,
+                  const std::vector<std::pair<std::string, torch::Tensor>>& tensors) {
+  std::vector<torch::Tensor> on_cpu;
+  std::vector<NamedTensor> named;
+  for (const auto& [name, tensor] : tensors) {
+    on_cpu.push_back(tensor.detach().cpu().contiguous());
+    check_finite(name, on_cpu.back(), file);
+    named.push_back({name, view_of(on_cpu.back())});
+  }
+  write_safetensors(file, named, DType::kF32);
+}
+
+void save_optimizer(const fs::path& file, const torch::optim::AdamW& optimizer) {
+  write_file_atomically(file, [&](std::ostream& out) { torch::save(optimizer, out); });
+}
+
 std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
   const auto all = checkpoints(run_folder);
   if (all.empty()) return std::nullopt;
@@ -99,8 +129,11 @@ TrainerState load_state(const fs::path& checkpoint) {
   const fs::path path = checkpoint / "state.json";
   try {
     const auto json = nlohmann::json::parse(read_file(path));
-    return {json.at("step").get<int64_t>(), json.at("recipe").get<std::string>(),
-            json.at("fingerprint").get<std::string>()};
+    return {.step = json.at("step").get<int64_t>(),
+            .recipe = json.at("recipe").get<std::string>(),
+            .fingerprint = json.at("fingerprint").get<std::string>(),
+            .stage = json.value("stage", "sft"),
+            .progress = json.value("progress", nlohmann::json::object()).dump()};
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorCode::kInvalidData, "{} is not a checkpoint's state: {}", path.string(),
          error.what());
@@ -108,19 +141,24 @@ TrainerState load_state(const fs::path& checkpoint) {
 }
 
 void load_helper(const fs::path& checkpoint, FrameHelper& helper) {
-  const auto file = SafetensorsFile::open(checkpoint / "helper.safetensors");
+  load_tensors(checkpoint / "helper.safetensors", values_of(helper));
+}
+
+void load_tensors(const fs::path& path,
+                  const std::vector<std::pair<std::string, torch::Tensor>>& tensors) {
+  const auto file = SafetensorsFile::open(path);
   const torch::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : helper.tensors()) {
+  for (const auto& [name, tensor] : tensors) {
     const auto found = file.tensors().find(name);
-    if (found == file.tensors().end() || found->second.element_count() != tensor->numel())
-      fail(ErrorCode::kInvalidData, "{}: expected a tensor {} of {} values", file.path().string(),
-           name, tensor->numel());
-    tensor->copy_(torch::tensor(widened_to_f32(found->second)).view_as(*tensor));
+    if (found == file.tensors().end() || found->second.element_count() != tensor.numel())
+      fail(ErrorCode::kInvalidData, "{}: expected a tensor {} of {} values", path.string(), name,
+           tensor.numel());
+    torch::Tensor to = tensor;
+    to.copy_(torch::tensor(widened_to_f32(found->second)).view_as(tensor));
   }
 }
 
-void load_optimizer(const fs::path& checkpoint, torch::optim::AdamW& optimizer) {
-  const fs::path path = checkpoint / "optimizer.pt";
+void load_optimizer(const fs::path& path, torch::optim::AdamW& optimizer) {
   try {
     torch::load(optimizer, path.string());
   } catch (const c10::Error& error) {

@@ -4,7 +4,11 @@
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "train/nn/losses.h"
 #include "train/nn/parameters.h"
@@ -15,6 +19,8 @@ struct TrainerState {
   int64_t step = 0;         // steps done
   std::string recipe;       // the recipe's text
   std::string fingerprint;  // of the data
+  std::string stage = "sft";
+  std::string progress = "{}";  // JSON: what else the stage wants to know when it goes on
 };
 
 // The files that stand beside the weights of a model folder.
@@ -27,17 +33,29 @@ ModelFiles read_model_files(const std::filesystem::path& model_folder);
 void write_model_folder(const std::filesystem::path& folder, const ModelFiles& files,
                         const Parameters& parameters, DType dtype);
 
-// RUN/checkpoints/step-00001200/: a model folder (f32) that `stapes` can run, with
-// helper.safetensors, optimizer.pt and state.json beside it. Made under another name, synced and
+// RUN/checkpoints/step-00001200/: `write` fills the folder. Made under another name, synced and
 // renamed; older ones beyond `keep` are removed afterwards. A full disk leaves the last good
-// checkpoint as it was (kIo).
+// checkpoint as it was (kIo), and so does whatever `write` throws.
+void save_checkpoint(const std::filesystem::path& run_folder, int64_t step, int keep,
+                     const std::function<void(const std::filesystem::path&)>& write);
+// Of supervised training: a model folder (f32) that `stapes` can run, with helper.safetensors,
+// optimizer.pt and state.json beside it.
 void save_checkpoint(const std::filesystem::path& run_folder, const TrainerState& state,
                      const ModelFiles& files, const Parameters& parameters, FrameHelper& helper,
                      const torch::optim::AdamW& optimizer, int keep);
 
+void save_state(const std::filesystem::path& checkpoint, const TrainerState& state);
+// Throws kInvalidData where a value is not finite.
+void save_tensors(const std::filesystem::path& file,
+                  const std::vector<std::pair<std::string, torch::Tensor>>& tensors);
+void save_optimizer(const std::filesystem::path& file, const torch::optim::AdamW& optimizer);
+
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run_folder);
 TrainerState load_state(const std::filesystem::path& checkpoint);
 void load_helper(const std::filesystem::path& checkpoint, FrameHelper& helper);
-void load_optimizer(const std::filesystem::path& checkpoint, torch::optim::AdamW& optimizer);
+// Into tensors of the same names and sizes. Throws kInvalidData.
+void load_tensors(const std::filesystem::path& file,
+                  const std::vector<std::pair<std::string, torch::Tensor>>& tensors);
+void load_optimizer(const std::filesystem::path& file, torch::optim::AdamW& optimizer);
 
 }  // namespace stapes::train

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -99,7 +100,9 @@ MetricsLog::MetricsLog(const std::filesystem::path& folder, const std::string& n
     std::string line;
     while (std::getline(lines, line)) {
       const bool header = line.starts_with("step");
-      if (header || std::atoll(line.c_str()) <= steps_done) kept += line + "\n";
+      const int64_t step = header ? -1 : std::atoll(line.c_str());
+      if (step <= steps_done) kept += line + "\n";
+      if (step <= steps_done) last_step_ = std::max(last_step_, step);
       has_header_ = has_header_ || header;
     }
   }
@@ -115,6 +118,7 @@ void MetricsLog::write(int64_t step, const std::vector<std::pair<std::string, do
     csv_ << '\n';
     has_header_ = true;
   }
+  last_step_ = step;
   csv_ << step;
   for (const auto& [column, value] : values) {
     csv_ << ',' << fmt::format("{:.6g}", value);

@@ -29,11 +29,13 @@ class MetricsLog {
   // Rows of a previous run after `steps_done` are dropped: a resumed run writes them again.
   MetricsLog(const std::filesystem::path& folder, const std::string& name, int64_t steps_done);
   void write(int64_t step, const std::vector<std::pair<std::string, double>>& values);
+  int64_t last_step() const { return last_step_; }  // of all rows; -1: there is none
 
  private:
   std::filesystem::path csv_path_;
   std::ofstream csv_;
   bool has_header_ = false;
+  int64_t last_step_ = -1;
   EventFile events_;
   std::string name_;
 };

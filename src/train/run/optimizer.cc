@@ -5,43 +5,71 @@
 #include <numbers>
 
 namespace stapes::train {
+namespace {
 
-double learning_rate_ratio(const OptimizerRecipe& recipe, int64_t step) {
-  if (step < recipe.warmup_steps)
-    return static_cast<double>(step + 1) / static_cast<double>(recipe.warmup_steps);
-  const auto length = static_cast<double>(std::max<int64_t>(recipe.steps - recipe.warmup_steps, 1));
-  const double progress = std::min(static_cast<double>(step - recipe.warmup_steps) / length, 1.0);
-  const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
-  return recipe.final_learning_rate_ratio + (1.0 - recipe.final_learning_rate_ratio) * cosine;
+// Norms, biases and tables of embeddings do not decay.
+bool decays(const std::string& name, const torch::Tensor& tensor) {
+  return tensor.dim() >= 2 && name.find("embed") == std::string::npos;
 }
 
-Optimizer::Optimizer(const OptimizerRecipe& recipe, const Parameters& parameters,
-                     FrameHelper& helper)
-    : recipe_(recipe) {
-  struct Group {
-    std::vector<torch::Tensor> tensors;
-    double scale, weight_decay;
-  };
+}  // namespace
+
+OptimizerSettings settings_of(const OptimizerRecipe& recipe) {
+  return {.learning_rate = recipe.learning_rate,
+          .warmup_steps = recipe.warmup_steps,
+          .steps = recipe.steps,
+          .final_learning_rate_ratio = recipe.final_learning_rate_ratio,
+          .beta1 = recipe.beta1,
+          .beta2 = recipe.beta2,
+          .gradient_clip = recipe.gradient_clip};
+}
+
+std::vector<ParameterGroup> supervised_groups(const OptimizerRecipe& recipe,
+                                              const Parameters& parameters, FrameHelper& helper) {
   const double encoder = recipe.encoder_learning_rate_scale;
   const double decay = recipe.weight_decay;
-  std::vector<Group> groups = {{{}, encoder, decay}, {{}, encoder, 0}, {{}, 1, decay}, {{}, 1, 0}};
+  std::vector<ParameterGroup> groups = {
+      {{}, encoder, decay}, {{}, encoder, 0}, {{}, 1, decay}, {{}, 1, 0}};
   for (const auto& name : parameters.names()) {
     const torch::Tensor& tensor = parameters[name];
     const size_t part = name.starts_with("encoder.") ? 0 : 2;
-    const bool table = name.find("embed") != std::string::npos;
-    groups[part + (tensor.dim() < 2 || table ? 1 : 0)].tensors.push_back(tensor);
+    groups[part + (decays(name, tensor) ? 0 : 1)].tensors.push_back(tensor);
   }
   for (const auto& [name, tensor] : helper.tensors())
     groups[tensor->dim() < 2 ? 1 : 0].tensors.push_back(*tensor);
+  return groups;
+}
 
+std::vector<ParameterGroup> trained_groups(const Parameters& parameters, double weight_decay) {
+  std::vector<ParameterGroup> groups = {{{}, 1, weight_decay}, {{}, 1, 0}};
+  for (const auto& name : parameters.names()) {
+    const torch::Tensor& tensor = parameters[name];
+    if (tensor.requires_grad()) groups[decays(name, tensor) ? 0 : 1].tensors.push_back(tensor);
+  }
+  return groups;
+}
+
+double learning_rate_ratio(const OptimizerSettings& settings, int64_t step) {
+  if (step < settings.warmup_steps)
+    return static_cast<double>(step + 1) / static_cast<double>(settings.warmup_steps);
+  if (settings.steps == 0) return 1;
+  const auto length =
+      static_cast<double>(std::max<int64_t>(settings.steps - settings.warmup_steps, 1));
+  const double progress = std::min(static_cast<double>(step - settings.warmup_steps) / length, 1.0);
+  const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  return settings.final_learning_rate_ratio + (1.0 - settings.final_learning_rate_ratio) * cosine;
+}
+
+Optimizer::Optimizer(const OptimizerSettings& settings, std::vector<ParameterGroup> groups)
+    : settings_(settings) {
   std::vector<torch::optim::OptimizerParamGroup> torch_groups;
   for (auto& group : groups) {
-    scales_.push_back(group.scale);
-    auto settings = std::make_unique<torch::optim::AdamWOptions>(recipe.learning_rate);
-    settings->betas({recipe.beta1, recipe.beta2}).weight_decay(group.weight_decay).eps(1e-8);
-    torch_groups.emplace_back(std::move(group.tensors), std::move(settings));
+    scales_.push_back(group.learning_rate_scale);
+    auto options = std::make_unique<torch::optim::AdamWOptions>(settings.learning_rate);
+    options->betas({settings.beta1, settings.beta2}).weight_decay(group.weight_decay).eps(1e-8);
+    torch_groups.emplace_back(std::move(group.tensors), std::move(options));
   }
-  adamw_.emplace(std::move(torch_groups), torch::optim::AdamWOptions(recipe.learning_rate));
+  adamw_.emplace(std::move(torch_groups), torch::optim::AdamWOptions(settings.learning_rate));
 }
 
 double Optimizer::clip_gradients() {
@@ -49,15 +77,16 @@ double Optimizer::clip_gradients() {
   for (const auto& group : adamw_->param_groups())
     for (const auto& tensor : group.params())
       if (tensor.grad().defined()) gradients.push_back(tensor.grad());
+  if (gradients.empty()) return 0;
   for (const auto& gradient : gradients) squares.push_back(gradient.pow(2).sum());
   const double norm = torch::stack(squares).sum().sqrt().item<double>();
-  if (norm > recipe_.gradient_clip)
-    for (auto& gradient : gradients) gradient.mul_(recipe_.gradient_clip / norm);
+  if (norm > settings_.gradient_clip)
+    for (auto& gradient : gradients) gradient.mul_(settings_.gradient_clip / norm);
   return norm;
 }
 
 double Optimizer::step(int64_t step) {
-  const double rate = recipe_.learning_rate * learning_rate_ratio(recipe_, step);
+  const double rate = settings_.learning_rate * learning_rate_ratio(settings_, step);
   for (size_t i = 0; i < scales_.size(); ++i)
     static_cast<torch::optim::AdamWOptions&>(adamw_->param_groups()[i].options())
         .lr(rate * scales_[i]);

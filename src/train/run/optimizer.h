@@ -1,4 +1,4 @@
-// AdamW with the recipe's groups and schedule.
+// AdamW over groups of tensors, with a schedule and a limit on the gradients' global norm.
 #pragma once
 
 #include <torch/torch.h>
@@ -12,25 +12,46 @@
 
 namespace stapes::train {
 
-// Warm-up, then a cosine from 1 to the recipe's last ratio. `step` counts from 0.
-double learning_rate_ratio(const OptimizerRecipe& recipe, int64_t step);
+struct OptimizerSettings {
+  double learning_rate = 0;
+  int64_t warmup_steps = 0;
+  int64_t steps = 0;                     // where the cosine ends; 0: the rate stays as it is
+  double final_learning_rate_ratio = 1;  // cosine from 1 to this
+  double beta1 = 0.9, beta2 = 0.98;
+  double gradient_clip = 1.0;  // global norm
+};
+OptimizerSettings settings_of(const OptimizerRecipe& recipe);
 
-// Encoder (with the helper) and the rest have learning rates of their own; matrices decay, while
-// norms, biases and tables of embeddings do not.
+struct ParameterGroup {
+  std::vector<torch::Tensor> tensors;
+  double learning_rate_scale = 1;
+  double weight_decay = 0;
+};
+// Of supervised training: encoder (with the helper) and the rest have learning rates of their own;
+// matrices decay, while norms, biases and tables of embeddings do not.
+std::vector<ParameterGroup> supervised_groups(const OptimizerRecipe& recipe,
+                                              const Parameters& parameters, FrameHelper& helper);
+// All that require a gradient, in the table's order.
+std::vector<ParameterGroup> trained_groups(const Parameters& parameters, double weight_decay);
+
+// Warm-up, then a cosine from 1 to the last ratio. `step` counts from 0.
+double learning_rate_ratio(const OptimizerSettings& settings, int64_t step);
+
 class Optimizer {
  public:
-  Optimizer(const OptimizerRecipe& recipe, const Parameters& parameters, FrameHelper& helper);
+  Optimizer(const OptimizerSettings& settings, std::vector<ParameterGroup> groups);
 
   void zero_gradients() { adamw_->zero_grad(); }
-  // Scales all gradients down to the recipe's global norm; returns the norm before.
+  // Scales all gradients down to the global norm that is allowed; returns the norm before.
   double clip_gradients();
   // Updates the weights; returns the learning rate that was used.
   double step(int64_t step);
 
   torch::optim::AdamW& adamw() { return *adamw_; }
+  const torch::optim::AdamW& adamw() const { return *adamw_; }
 
  private:
-  const OptimizerRecipe& recipe_;
+  OptimizerSettings settings_;
   std::vector<double> scales_;  // of the learning rate, by group
   std::optional<torch::optim::AdamW> adamw_;
 };

@@ -1,15 +1,10 @@
 #include "train/run/sft.h"
 
-#include <ATen/autocast_mode.h>
-#include <dlfcn.h>
+#include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 #include <optional>
 
-#include "base/fail.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "spec/model_config.h"
 #include "train/data/loader.h"
 #include "train/nn/losses.h"
@@ -18,49 +13,12 @@
 #include "train/run/metrics.h"
 #include "train/run/optimizer.h"
 #include "train/run/progress.h"
+#include "train/run/session.h"
 
 namespace stapes::train {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 namespace fs = std::filesystem;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-DType save_dtype(const std::string& name) {
-  if (name == "f32") return DType::kF32;
-  return name == "f16" ? DType::kF16 : DType::kBF16;
-}
-
-// Matrix products in bf16 while it lives; weights, norms and losses stay f32.
-class Bf16Products {
- public:
-  Bf16Products(bool enabled, torch::Device device) : enabled_(enabled), cuda_(device.is_cuda()) {
-    if (!enabled_) return;
-    if (cuda_) {
-      at::autocast::set_autocast_gpu_dtype(at::kBFloat16);
-      at::autocast::set_enabled(true);
-    } else {
-      at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
-      at::autocast::set_cpu_enabled(true);
-    }
-  }
-  Bf16Products(const Bf16Products&) = delete;
-  Bf16Products& operator=(const Bf16Products&) = delete;
-  ~Bf16Products() {
-    if (!enabled_) return;
-    if (cuda_)
-      at::autocast::set_enabled(false);
-    else
-      at::autocast::set_cpu_enabled(false);
-    at::autocast::clear_cache();
-  }
-
- private:
-  bool enabled_, cuda_;
-};
 
 struct StepFigures {
   double text_loss = 0, frame_loss = 0, gradient_norm = 0, learning_rate = 0;
@@ -73,7 +31,7 @@ struct StepFigures {
 class SftRun {
  public:
   SftRun(const Recipe& recipe, const SftOptions& options) : recipe_(recipe), options_(options) {
-    choose_device();
+    device_ = prepare_libtorch(recipe.optimizer.threads, recipe.optimizer.dtype);
     const fs::path start = starting_model();
     config_ = load_config(start);
     files_ = read_model_files(start);
@@ -90,7 +48,8 @@ class SftRun {
     helper_ = FrameHelper::zero(config_);
     for (const auto& [name, tensor] : helper_.tensors())
       *tensor = tensor->to(device_).set_requires_grad(true);
-    optimizer_.emplace(recipe.optimizer, parameters_, helper_);
+    optimizer_.emplace(settings_of(recipe.optimizer),
+                       supervised_groups(recipe.optimizer, parameters_, helper_));
     if (checkpoint_) restore();
   }
 
@@ -103,7 +62,8 @@ class SftRun {
     SftResult result;
     while (step_ < recipe_.optimizer.steps && !stop_requested()) {
       const StepFigures figures = train_step(loader);
-      guard_finite(figures);
+      guard_.note(figures.finite ? "" : "the loss or its gradient is not finite", step_,
+                  recipe_.run_folder);
       ++step_;
       const bool last = step_ == recipe_.optimizer.steps;
       if (step_ % recipe_.logging.print_every == 0 || last) report(figures, train_log, progress);
@@ -115,45 +75,17 @@ class SftRun {
     result.steps = step_;
     result.finished = step_ == recipe_.optimizer.steps;
     if (result.finished && !recipe_.model.output.empty())
-      write_model_folder(recipe_.model.output, files_, on_cpu(),
+      write_model_folder(recipe_.model.output, files_, on_cpu(parameters_),
                          save_dtype(recipe_.model.save_dtype));
     return result;
   }
 
  private:
-  void choose_device() {
-    torch::set_num_threads(recipe_.optimizer.threads);
-    // Debian's OpenBLAS keeps a thread pool of its own, which libtorch does not tell.
-    using SetThreads = void (*)(int);
-    if (const auto set_threads =
-            reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
-      set_threads(recipe_.optimizer.threads);
-    device_ =
-        torch::cuda::is_available() ? torch::Device(torch::kCUDA) : torch::Device(torch::kCPU);
-    // Debian's oneDNN gives wrong gradients of gelu for some layouts in f32; with bf16 it is the
-    // only exact path (docs/training.md). Our layouts are contiguous, so bf16 keeps it on.
-    at::globalContext().setUserEnabledMkldnn(recipe_.optimizer.dtype == "bf16");
-  }
-
   // The latest checkpoint with --resume; else the recipe's model; else a random one, made in the
   // run's folder.
   fs::path starting_model() {
-    std::error_code error;
-    fs::create_directories(recipe_.run_folder, error);
-    if (error)
-      fail(ErrorCode::kIo, "cannot create the run's folder {}: {}", recipe_.run_folder.string(),
-           error.message());
-    checkpoint_ = latest_checkpoint(recipe_.run_folder);
-    if (options_.resume && !checkpoint_)
-      fail(ErrorCode::kNotFound, "--resume: no checkpoint in {}",
-           (recipe_.run_folder / "checkpoints").string());
-    if (!options_.resume && checkpoint_)
-      fail(ErrorCode::kUsage,
-           "{} already holds a run ({}); --resume goes on with it, or remove it or name another "
-           "run_folder",
-           recipe_.run_folder.string(), checkpoint_->filename().string());
-    if (options_.resume) return *checkpoint_;
-    write_file_atomically(recipe_.run_folder / "recipe.toml", recipe_.source_text);
+    checkpoint_ = open_run(recipe_.run_folder, recipe_.source_text, options_.resume);
+    if (checkpoint_) return *checkpoint_;
     if (!recipe_.model.init.empty()) return recipe_.model.init;
     const fs::path random = recipe_.run_folder / "random";
     init_model(random, {.like = recipe_.model.like,
@@ -163,19 +95,16 @@ class SftRun {
     return random;
   }
 
+  TrainerState state() const {
+    return {.step = step_, .recipe = recipe_.source_text, .fingerprint = source_->fingerprint()};
+  }
+
   void restore() {
-    const TrainerState state = load_state(*checkpoint_);
-    if (state.recipe != recipe_.source_text)
-      fail(ErrorCode::kInvalidData,
-           "--resume: the recipe is not the one that {} was made with; give the old recipe, or "
-           "start a new run from that folder as model.init",
-           checkpoint_->string());
-    if (state.fingerprint != source_->fingerprint())
-      fail(ErrorCode::kInvalidData, "--resume: the training data have changed since {}",
-           checkpoint_->string());
+    const TrainerState saved = load_state(*checkpoint_);
+    check_unchanged(*checkpoint_, saved, state());
     load_helper(*checkpoint_, helper_);
-    load_optimizer(*checkpoint_, optimizer_->adamw());
-    step_ = state.step;
+    load_optimizer(*checkpoint_ / "optimizer.pt", optimizer_->adamw());
+    step_ = saved.step;
   }
 
   // One step in its four phases.
@@ -218,19 +147,6 @@ class SftRun {
 
   static double share(int64_t part, int64_t all) {
     return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
-  }
-
-  // A bad batch is skipped and counted; ten in a row mean that the weights or the data are broken.
-  void guard_finite(const StepFigures& figures) {
-    constexpr int kLimit = 10;
-    not_finite_in_a_row_ = figures.finite ? 0 : not_finite_in_a_row_ + 1;
-    if (figures.finite) return;
-    spdlog::warn("step {}: loss or gradient is not finite; the step was skipped", step_);
-    if (not_finite_in_a_row_ >= kLimit)
-      fail(ErrorCode::kInvalidData,
-           "{} steps in a row had a loss or gradient that is not finite; the last good checkpoint "
-           "is {}",
-           kLimit, latest_checkpoint(recipe_.run_folder).value_or("none").string());
   }
 
   void report(const StepFigures& f, MetricsLog& log, Progress& progress) {
@@ -294,16 +210,9 @@ class SftRun {
         100 * result.voice_accuracy);
   }
 
-  Parameters on_cpu() const {
-    Parameters copy = parameters_;
-    for (const auto& name : copy.names()) copy.at(name) = copy[name].detach().cpu().contiguous();
-    return copy;
-  }
-
   void save() {
-    save_checkpoint(recipe_.run_folder, {step_, recipe_.source_text, source_->fingerprint()},
-                    files_, on_cpu(), helper_, optimizer_->adamw(),
-                    recipe_.logging.keep_checkpoints);
+    save_checkpoint(recipe_.run_folder, state(), files_, on_cpu(parameters_), helper_,
+                    optimizer_->adamw(), recipe_.logging.keep_checkpoints);
   }
 
   bool stop_requested() const { return options_.stop != nullptr && options_.stop->load(); }
@@ -320,7 +229,7 @@ class SftRun {
   FrameHelper helper_;
   std::optional<Optimizer> optimizer_;
   int64_t step_ = 0;
-  int not_finite_in_a_row_ = 0;
+  StepGuard guard_{10};
 };
 
 }  // namespace

@@ -4,11 +4,9 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -19,6 +17,7 @@
 #include "tensor/safetensors.h"
 #include "train/run/checkpoint.h"
 #include "train/run/optimizer.h"
+#include "train/testing/full_disk.h"
 
 namespace stapes::train {
 namespace {
@@ -136,24 +135,6 @@ TEST_F(SftTest, RefusesAChangedRecipeUnderResume) {
   }
 }
 
-// Files may not grow beyond a megabyte while it lives: what a full disk looks like to a writer.
-class FullDisk {
- public:
-  FullDisk() {
-    std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit small = before_;
-    small.rlim_cur = 1 << 20;
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-  ~FullDisk() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 TEST_F(SftTest, FullDiskLeavesTheLastGoodCheckpoint) {
   const Recipe small = recipe("full", 1, 1);
   run_sft(small, {});
@@ -161,11 +142,12 @@ TEST_F(SftTest, FullDiskLeavesTheLastGoodCheckpoint) {
   const ModelConfig config = load_config(good);
   const Parameters parameters = Parameters::load(good, config);
   FrameHelper helper = FrameHelper::zero(config);
-  Optimizer optimizer(small.optimizer, parameters, helper);
+  Optimizer optimizer(settings_of(small.optimizer),
+                      supervised_groups(small.optimizer, parameters, helper));
   try {
     const FullDisk full;
-    save_checkpoint(small.run_folder, {2, small.source_text, ""}, read_model_files(good),
-                    parameters, helper, optimizer.adamw(), 1);
+    save_checkpoint(small.run_folder, {.step = 2, .recipe = small.source_text, .fingerprint = ""},
+                    read_model_files(good), parameters, helper, optimizer.adamw(), 1);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kIo);

@@ -51,7 +51,8 @@ export async function openPage(t, browser, server, { expectedErrors = [], path =
 /** Colours are what they become: no transition is under way when they are measured. */
 export async function settle(page) {
   await page.evaluate(() =>
-    Promise.all(
+    // A transition that is cut short by the next one counts as ended.
+    Promise.allSettled(
       document
         .getAnimations()
         .filter((a) => a.effect.getTiming().iterations !== Infinity)

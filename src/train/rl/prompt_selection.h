@@ -1,0 +1,29 @@
+// Trying prompts out with the policy, to keep those that are worth training on.
+#pragma once
+
+#include <atomic>
+#include <functional>
+
+#include "train/rl/prompts.h"
+#include "train/rl/reward.h"
+#include "train/rl/rollouts.h"
+#include "train/rl/selection.h"
+
+namespace stapes::train {
+
+struct TryOutOptions {
+  int64_t pool = 0;  // the first so many prompts of the source; all of them if it has less
+  PassRange range;
+  int max_tokens = 256;
+  int prompts_at_once = 64;
+  uint64_t seed = 0;
+  const std::atomic<bool>* stop = nullptr;  // as in Generator::generate_batch
+  std::function<void(int64_t done, int64_t all)> on_progress = {};
+};
+
+// Samples range.samples answers to each prompt and counts those whose accuracy is 1.
+// Throws as RolloutEngine::generate and grade.
+Selection try_out(const PromptSource& prompts, const RolloutEngine& engine, RewardFunction& reward,
+                  const TryOutOptions& options);
+
+}  // namespace stapes::train

@@ -1,0 +1,157 @@
+#include "train/rl/prompts.h"
+
+#include <algorithm>
+#include <set>
+
+#include "audio/audio_file.h"
+#include "audio/log_mel.h"
+#include "base/log.h"
+#include "spec/audio_tokens.h"
+#include "text/chat_format.h"
+#include "train/data/jsonl_rows.h"
+
+namespace stapes::train {
+namespace {
+
+class WorldPrompts : public PromptSource {
+ public:
+  explicit WorldPrompts(const WorldPromptOptions& options)
+      : options_(options),
+        world_({.digits_folder = options.digits_folder,
+                .max_digits = options.max_digits,
+                .max_notes = options.max_notes,
+                .paraphrase_share = options.paraphrase_share}) {
+    for (const auto& name : options.tasks) tasks_.push_back(world::task_by_name(name));
+    for (int i = 0; i < world::kTaskCount && options.tasks.empty(); ++i) {
+      const auto task = static_cast<world::Task>(i);
+      if (world_.has_speech() || !world::is_speech_task(task)) tasks_.push_back(task);
+    }
+    for (const auto task : tasks_)
+      if (world::is_speech_task(task) && !world_.has_speech())
+        fail(ErrorCode::kUsage,
+             "the task {} needs recordings of spoken digits, and none were given",
+             world::name(task));
+  }
+
+  RolloutPrompt get(Phase phase, uint64_t index) const override {
+    const auto split = phase == Phase::kTraining ? world::Split::kTrain : world::Split::kTest;
+    const world::Task task = tasks_[index % tasks_.size()];
+    const uint64_t number = index / tasks_.size();
+    world::Example example = world_.example(task, split, options_.seed, number);
+    RolloutPrompt prompt;
+    prompt.task = world::name(task);
+    prompt.id = fmt::format("{}/{}", prompt.task, number);
+    prompt.messages = {
+        {"user", {ContentPart::of_audio(0), ContentPart::of_text(example.question)}}};
+    prompt.clips.push_back(std::move(example.clip.audio));
+    prompt.answer = example.answer;
+    prompt.columns = {{"task", prompt.task}, {"answer", example.answer}};
+    prompt.truth = std::move(example.clip.truth);
+    return prompt;
+  }
+
+  uint64_t count() const override { return 0; }
+
+  std::vector<std::string> tasks() const override {
+    std::vector<std::string> names;
+    for (const auto task : tasks_) names.emplace_back(world::name(task));
+    return names;
+  }
+
+  std::string fingerprint() const override {
+    return fmt::format("world {} {}", options_.digits_folder.filename().string(),
+                       fmt::join(tasks(), ","));
+  }
+
+ private:
+  WorldPromptOptions options_;
+  world::World world_;
+  std::vector<world::Task> tasks_;
+};
+
+// The first of the columns that is there; a number or a truth value as JSON writes it.
+std::string column_text(const nlohmann::json& columns, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    const auto found = columns.find(name);
+    if (found == columns.end() || found->is_null()) continue;
+    return found->is_string() ? found->get<std::string>() : found->dump();
+  }
+  return {};
+}
+
+class JsonlPrompts : public PromptSource {
+ public:
+  JsonlPrompts(const std::filesystem::path& path, const Tokenizer& tokenizer,
+               int64_t max_prompt_tokens)
+      : file_(read_jsonl(path)) {
+    std::set<std::string> tasks;
+    for (JsonlRow& row : file_.rows) {
+      if (row.messages.back().role == "assistant") row.messages.pop_back();
+      if (row.messages.empty() || row.messages.back().role != "user")
+        file_.reject(row.line, "the last message must be the user's");
+      if (answer_of(row).empty())
+        file_.reject(row.line, "expected a column `answer` or `solution` that says what is right");
+      tasks.insert(task_of(row));
+    }
+    tasks_.assign(tasks.begin(), tasks.end());
+    const size_t all = file_.rows.size();
+    std::erase_if(file_.rows, [&](const JsonlRow& row) {
+      return prompt_tokens(row, tokenizer) > max_prompt_tokens;
+    });
+    if (file_.rows.empty())
+      fail(ErrorCode::kInvalidData, "{}: all prompts have more than {} tokens", path.string(),
+           max_prompt_tokens);
+    if (file_.rows.size() < all)
+      spdlog::warn("{}: {} of {} prompts have more than {} tokens and are left out", path.string(),
+                   all - file_.rows.size(), all, max_prompt_tokens);
+    split_ = split_rows(file_);
+  }
+
+  RolloutPrompt get(Phase phase, uint64_t index) const override {
+    const auto& rows = phase == Phase::kTraining ? split_.train : split_.test;
+    const JsonlRow& row = file_.rows[rows[index % rows.size()]];
+    RolloutPrompt prompt;
+    prompt.id = fmt::format("{}:{}", file_.path.filename().string(), row.line);
+    prompt.task = task_of(row);
+    prompt.messages = row.messages;
+    for (const auto& path : row.audios) prompt.clips.push_back(load_audio_file(path));
+    prompt.answer = answer_of(row);
+    prompt.columns = row.columns;
+    return prompt;
+  }
+
+  uint64_t count() const override { return split_.train.size(); }
+  std::vector<std::string> tasks() const override { return tasks_; }
+  std::string fingerprint() const override { return file_.fingerprint; }
+
+ private:
+  static std::string answer_of(const JsonlRow& row) {
+    return column_text(row.columns, {"answer", "solution"});
+  }
+  static std::string task_of(const JsonlRow& row) {
+    return column_text(row.columns, {"task", "data_source"});
+  }
+  static int64_t prompt_tokens(const JsonlRow& row, const Tokenizer& tokenizer) {
+    std::vector<int64_t> per_audio;
+    for (const int64_t samples : row.audio_samples)
+      per_audio.push_back(audio_token_count(mel_frame_count(samples), AudioRule::kHuggingFace));
+    return static_cast<int64_t>(build_prompt(tokenizer, row.messages, per_audio).ids.size());
+  }
+
+  JsonlFile file_;
+  RowSplit split_;
+  std::vector<std::string> tasks_;
+};
+
+}  // namespace
+
+std::unique_ptr<PromptSource> world_prompts(const WorldPromptOptions& options) {
+  return std::make_unique<WorldPrompts>(options);
+}
+
+std::unique_ptr<PromptSource> jsonl_prompts(const std::filesystem::path& path,
+                                            const Tokenizer& tokenizer, int64_t max_prompt_tokens) {
+  return std::make_unique<JsonlPrompts>(path, tokenizer, max_prompt_tokens);
+}
+
+}  // namespace stapes::train

@@ -1,0 +1,61 @@
+// What the policy is asked, and what graders know about it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stapes/audio.h"
+#include "stapes/chat.h"
+#include "text/tokenizer.h"
+#include "train/data/source.h"
+#include "world/world.h"
+
+namespace stapes::train {
+
+struct RolloutPrompt {
+  std::string id;                     // "sum/17", "data.jsonl:42"
+  std::string task;                   // figures are also kept by task; may be empty
+  std::vector<ChatMessage> messages;  // ends with the user's turn
+  std::vector<AudioClip> clips;
+  std::string answer;                 // what is right
+  nlohmann::json columns;             // of the row, as an object
+  std::optional<world::Truth> truth;  // of the only clip, where it is exactly known
+  bool has_audio() const { return !clips.empty(); }
+};
+
+class PromptSource {
+ public:
+  virtual ~PromptSource() = default;
+  // Thread-safe, a pure function of its arguments. For training `index` is below count() where
+  // there is a count.
+  virtual RolloutPrompt get(Phase phase, uint64_t index) const = 0;
+  // Different prompts to train on; 0: there is no end of them.
+  virtual uint64_t count() const = 0;
+  virtual std::vector<std::string> tasks() const = 0;
+  // As ExampleSource::fingerprint.
+  virtual std::string fingerprint() const = 0;
+};
+
+struct WorldPromptOptions {
+  std::filesystem::path digits_folder = {};  // empty: melodies only
+  std::vector<std::string> tasks = {};       // empty: all that are possible; they take turns
+  double paraphrase_share = 0.4;
+  int max_digits = 4;
+  int max_notes = 8;
+  uint64_t seed = 1;
+};
+// Throws as world::World and task_by_name.
+std::unique_ptr<PromptSource> world_prompts(const WorldPromptOptions& options);
+
+// JSON lines as jsonl_rows.h reads them. A last assistant turn is taken off: it is not shown. The
+// column `answer` (or `solution`) is what is right, `task` (or `data_source`) the task's name; all
+// columns go to the grader. Prompts of more than `max_prompt_tokens` are left out, and the log says
+// how many. Throws as read_jsonl, and kInvalidData naming a line without an answer.
+std::unique_ptr<PromptSource> jsonl_prompts(const std::filesystem::path& path,
+                                            const Tokenizer& tokenizer, int64_t max_prompt_tokens);
+
+}  // namespace stapes::train

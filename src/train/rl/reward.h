@@ -1,0 +1,73 @@
+// What a reply is worth: one interface for all graders.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "text/tokenizer.h"
+#include "train/rl/prompts.h"
+
+namespace stapes::train {
+
+enum class StopReason : uint8_t { kStop, kLength };  // kLength: cut at the length limit
+
+// The opening <think> belongs to the prompt, so it is not part of the text.
+struct Completion {
+  const RolloutPrompt* prompt = nullptr;
+  std::span<const TokenId> ids;  // as they were sampled, the stop token included
+  std::string text;              // of the ids but the stop token
+  std::string thinking, answer;  // by the one splitter (text/think_splitter.h)
+  bool thought_closed = false;
+  StopReason stop = StopReason::kStop;
+};
+
+struct Reward {
+  // What the policy is trained on. Nothing is not 0: it means that nobody could judge (a grader
+  // that failed, an expected answer that cannot be read), and the reply is left out of training.
+  std::optional<double> total;
+  std::map<std::string, double> parts;  // each before its weight; none where there is no total
+};
+
+// The part that says whether the answer is right, 0 to 1. Every function has it: selection by
+// pass@k and the evaluation read it.
+inline constexpr const char* kAccuracyPart = "accuracy";
+
+class RewardFunction {
+ public:
+  virtual ~RewardFunction() = default;
+  // The keys of the Reward::parts, always the same ones.
+  virtual std::vector<std::string> parts() const = 0;
+  // One reward for each completion, in their order; finite or nothing. Called by one thread.
+  virtual std::vector<Reward> grade(std::span<const Completion> completions) = 0;
+  // What the function remembers from one call to the next; kept in checkpoints.
+  virtual nlohmann::json state() const { return nlohmann::json::object(); }
+  virtual void restore(const nlohmann::json& /*state*/) {}
+};
+
+struct TaskRewardOptions {
+  // Prompts with sound: the paper's 0.8 and 0.2 (arXiv 2511.15848).
+  double accuracy_weight = 0.8;
+  double reasoning_weight = 0.2;
+  double text_accuracy_weight = 1.0;  // prompts without sound; their reasoning earns nothing
+  // Reasoning is present where the thought was closed and its text has at least so many tokens and
+  // so many different words. A bonus for any thought at all is taken by thoughts of one token.
+  int reasoning_min_tokens = 5;
+  int reasoning_min_distinct_words = 4;
+};
+
+// Parts: "accuracy" (1: the answer, normalized as in eval/score.h, is the right one; a reply that
+// was cut is wrong) and "reasoning" (1: present).
+std::unique_ptr<RewardFunction> task_reward(const TaskRewardOptions& options,
+                                            const Tokenizer& tokenizer);
+
+// The definition that "reasoning" uses.
+bool reasoning_present(const Completion& completion, const TaskRewardOptions& options,
+                       const Tokenizer& tokenizer);
+
+}  // namespace stapes::train

@@ -1,0 +1,164 @@
+#include "train/rl_recipe.h"
+
+#include "base/file.h"
+#include "train/recipe_reader.h"
+
+namespace stapes::train {
+namespace {
+
+void read_data(TableReader& table, RlDataRecipe& data) {
+  table.read("jsonl", data.jsonl);
+  table.read("digits_folder", data.digits_folder);
+  table.read("tasks", data.tasks);
+  table.read("paraphrase_share", data.paraphrase_share);
+  table.read("max_digits", data.max_digits);
+  table.read("max_notes", data.max_notes);
+}
+
+void read_selection(TableReader& table, SelectionRecipe& selection) {
+  table.read("pool", selection.pool);
+  table.read("samples", selection.samples);
+  table.read("lowest", selection.lowest);
+  table.read("highest", selection.highest);
+}
+
+void read_rollout(TableReader& table, RolloutRecipe& rollout) {
+  table.read("prompts", rollout.prompts);
+  table.read("samples", rollout.samples);
+  table.read("max_tokens", rollout.max_tokens);
+  table.read("live_sequences", rollout.live_sequences);
+  table.read("kv_tokens", rollout.kv_tokens);
+  table.read("mismatch_mean", rollout.mismatch_mean);
+  table.read("mismatch_max", rollout.mismatch_max);
+}
+
+void read_reward(TableReader& table, TaskRewardOptions& reward) {
+  table.read("accuracy_weight", reward.accuracy_weight);
+  table.read("reasoning_weight", reward.reasoning_weight);
+  table.read("text_accuracy_weight", reward.text_accuracy_weight);
+  table.read("reasoning_min_tokens", reward.reasoning_min_tokens);
+  table.read("reasoning_min_distinct_words", reward.reasoning_min_distinct_words);
+}
+
+void read_advantage(TableReader& table, AdvantageRecipe& advantage) {
+  table.read("estimator", advantage.estimator);
+  table.read("gamma", advantage.gamma);
+  table.read("lambda", advantage.lambda);
+  table.read("whiten", advantage.whiten);
+}
+
+// What policy and critic have in common.
+template <typename Network>
+void read_network(TableReader& table, Network& network) {
+  table.read("learning_rate", network.learning_rate);
+  table.read("warmup_updates", network.warmup_updates);
+  table.read("minibatches", network.minibatches);
+  table.read("clip", network.clip);
+  table.read("weight_decay", network.weight_decay);
+  table.read("beta1", network.beta1);
+  table.read("beta2", network.beta2);
+  table.read("gradient_clip", network.gradient_clip);
+}
+
+void read_policy(TableReader& table, PolicyRecipe& policy) {
+  read_network(table, policy);
+  table.read("epochs", policy.epochs);
+  table.read("kl", policy.kl);
+  table.read("kl_weight", policy.kl_weight);
+  table.read("train_adaptor", policy.train_adaptor);
+}
+
+void read_critic(TableReader& table, CriticRecipe& critic) {
+  read_network(table, critic);
+  table.read("warmup_iterations", critic.warmup_iterations);
+}
+
+void read_logging(TableReader& table, RlLoggingRecipe& logging) {
+  table.read("evaluate_every", logging.evaluate_every);
+  table.read("evaluation_prompts", logging.evaluation_prompts);
+  table.read("checkpoint_every", logging.checkpoint_every);
+  table.read("keep_checkpoints", logging.keep_checkpoints);
+  table.read("completions_every", logging.completions_every);
+  table.read("completions", logging.completions);
+  table.read("reference_share", logging.reference_share);
+}
+
+void read_run(TableReader& table, RlRecipe& recipe) {
+  table.read("iterations", recipe.iterations);
+  table.read("micro_batch_tokens", recipe.micro_batch_tokens);
+  table.read("dtype", recipe.dtype);
+  table.read("seed", recipe.seed);
+  table.read("threads", recipe.threads);
+}
+
+void check(const RecipeReader& reader, const RlRecipe& r) {
+  const auto require = [&](bool holds, const char* sentence) { reader.require(holds, sentence); };
+  check_model(reader, r.model);
+  require(!r.model.init.empty(),
+          "model.init is missing: the model folder to start from (a model from nothing answers "
+          "nothing right, so there is nothing to reinforce; see stapes-train sft)");
+  require(r.iterations > 0 && r.micro_batch_tokens > 0 && r.threads > 0,
+          "iterations, micro_batch_tokens and threads of [run] must be at least 1");
+  require(r.dtype == "f32" || r.dtype == "bf16", "run.dtype must be \"f32\" or \"bf16\"");
+  require(r.rollout.prompts > 0 && r.rollout.max_tokens > 0 && r.rollout.live_sequences > 0,
+          "prompts, max_tokens and live_sequences of [rollout] must be at least 1");
+  require(r.rollout.samples >= 1 && r.rollout.samples <= 256,
+          "rollout.samples must be from 1 to 256");
+  require(r.rollout.live_sequences >= r.rollout.samples,
+          "rollout.live_sequences must be at least rollout.samples: a prompt's replies are "
+          "generated together");
+  require(r.selection.samples >= 1 && r.selection.samples <= 256 &&
+              r.selection.lowest <= r.selection.highest &&
+              r.selection.highest <= r.selection.samples,
+          "selection: expected lowest <= highest <= samples <= 256");
+  require(r.advantage.estimator == "gae" || r.advantage.estimator == "grpo" ||
+              r.advantage.estimator == "rloo",
+          "advantage.estimator must be \"gae\", \"grpo\" or \"rloo\"");
+  require(r.has_critic() || r.rollout.samples > 1,
+          "advantage.estimator \"grpo\" and \"rloo\" compare a prompt's replies: rollout.samples "
+          "must be at least 2");
+  require(r.advantage.gamma > 0 && r.advantage.gamma <= 1 && r.advantage.lambda >= 0 &&
+              r.advantage.lambda <= 1,
+          "advantage: expected 0 < gamma <= 1 and 0 <= lambda <= 1");
+  require(r.policy.kl == "none" || r.policy.kl == "k1" || r.policy.kl == "k3",
+          "policy.kl must be \"none\", \"k1\" or \"k3\"");
+  require(r.policy.kl != "k1" || r.has_critic(),
+          "policy.kl = \"k1\" goes into the rewards of tokens, which only the estimator \"gae\" "
+          "knows; take \"k3\"");
+  require(r.policy.epochs > 0 && r.policy.minibatches > 0 && r.critic.minibatches > 0,
+          "policy.epochs, policy.minibatches and critic.minibatches must be at least 1");
+  require(r.policy.clip > 0 && r.policy.clip < 1, "policy.clip must be between 0 and 1");
+  require(r.logging.reference_share >= 0 && r.logging.reference_share <= 1,
+          "logging.reference_share must be from 0 to 1");
+  require(r.logging.evaluate_every > 0 && r.logging.checkpoint_every > 0 &&
+              r.logging.keep_checkpoints > 0 && r.logging.completions_every > 0,
+          "the intervals of [logging] must be at least 1");
+}
+
+}  // namespace
+
+RlRecipe parse_rl_recipe(const std::string& text, const std::string& where) {
+  RecipeReader reader(text, where);
+  RlRecipe recipe;
+  recipe.source_text = text;
+  reader.read_name(recipe.name, recipe.run_folder);
+  reader.section("model", [&](TableReader& table) { read_model(table, recipe.model); });
+  reader.section("data", [&](TableReader& table) { read_data(table, recipe.data); });
+  reader.section("selection", [&](TableReader& table) { read_selection(table, recipe.selection); });
+  reader.section("rollout", [&](TableReader& table) { read_rollout(table, recipe.rollout); });
+  reader.section("reward", [&](TableReader& table) { read_reward(table, recipe.reward); });
+  reader.section("advantage", [&](TableReader& table) { read_advantage(table, recipe.advantage); });
+  reader.section("policy", [&](TableReader& table) { read_policy(table, recipe.policy); });
+  reader.section("critic", [&](TableReader& table) { read_critic(table, recipe.critic); });
+  reader.section("logging", [&](TableReader& table) { read_logging(table, recipe.logging); });
+  reader.section("run", [&](TableReader& table) { read_run(table, recipe); });
+  reader.finish();
+  check(reader, recipe);
+  return recipe;
+}
+
+RlRecipe load_rl_recipe(const std::filesystem::path& path) {
+  return parse_rl_recipe(read_file(path, size_t{1} << 20), path.string());
+}
+
+}  // namespace stapes::train
