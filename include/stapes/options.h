@@ -44,7 +44,7 @@ enum class AudioRule : uint8_t { kHuggingFace, kVllm };
 enum class KvPrecision : uint8_t { kF32, kBf16, kInt8 };
 
 struct EngineOptions {
-  int threads = 0;  // 0: all cores
+  int threads = 0;  // 0: all cores that the process may use
   AudioRule audio_rule = AudioRule::kHuggingFace;
   int64_t max_context_tokens = 0;  // 0: what the model allows
   // Keys and values of all sequences that are generated together, and of earlier ones that are kept

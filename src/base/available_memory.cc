@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "base/control_group.h"
+
 namespace stapes {
 namespace {
 
@@ -27,12 +29,7 @@ int64_t read_bytes(const std::string& file) {
 }
 
 int64_t control_group_available_bytes() {
-  std::ifstream groups("/proc/self/cgroup");
-  std::string line;
-  while (std::getline(groups, line) && !line.starts_with("0::")) {
-  }
-  if (!line.starts_with("0::")) return kUnknown;
-  const std::string folder = "/sys/fs/cgroup" + line.substr(3);
+  const std::string folder = control_group_folder();
   const int64_t limit = read_bytes(folder + "/memory.max");
   const int64_t used = read_bytes(folder + "/memory.current");
   return limit == kUnknown || used == kUnknown ? kUnknown : std::max(limit - used, int64_t{0});

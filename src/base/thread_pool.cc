@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/available_cores.h"
 #include "base/check.h"
 
 namespace stapes {
@@ -112,8 +113,7 @@ void ThreadPool::Team::stop() {
 }
 
 ThreadPool::ThreadPool(int threads) : team_(std::make_unique<Team>()) {
-  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  threads_ = threads > 0 ? threads : std::max(cores, 1);
+  threads_ = threads > 0 ? threads : available_cores();
   try {
     for (int i = 1; i < threads_; ++i)
       team_->workers.emplace_back([team = team_.get()] { team->work(); });

@@ -264,7 +264,7 @@ Command add_bench_command(CLI::App& program) {
       ->type_name("FILE");
   add_case_flags(*app, flags->plan);
   add_sample_flags(*app, flags->samples);
-  app->add_option("--threads", flags->threads, "Threads to compute with; 0: all cores")
+  app->add_option("--threads", flags->threads, "Threads to compute with; 0: one for each core it may use")
       ->type_name("N")
       ->check(CLI::Range(0, 1024).description(""));
   app->add_flag("--json", flags->json, "Print one JSON object");

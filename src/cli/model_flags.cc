@@ -54,7 +54,7 @@ void add_kv_flag(CLI::App& app, KvPrecision& precision) {
 void EngineFlags::add_to(CLI::App& app) {
   const std::map<std::string, AudioRule> rules = {{"hf", AudioRule::kHuggingFace},
                                                   {"vllm", AudioRule::kVllm}};
-  app.add_option("--threads", options_.threads, "Threads to compute with; 0: all cores")
+  app.add_option("--threads", options_.threads, "Threads to compute with; 0: one for each core it may use")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));
   app.add_option("--audio-rule", options_.audio_rule,

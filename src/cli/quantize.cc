@@ -81,7 +81,7 @@ Command add_quantize_command(CLI::App& program) {
   app->add_option("--report", flags->report_file,
                   "Write the error of every tensor to FILE.json or FILE.csv")
       ->type_name("FILE");
-  app->add_option("--threads", flags->options.threads, "Threads to compute with; 0: all cores")
+  app->add_option("--threads", flags->options.threads, "Threads to compute with; 0: one for each core it may use")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));
   app->add_flag("--force", flags->force, "Replace a file that exists");

@@ -46,7 +46,7 @@ port=$(grep -oEm1 '0\.0\.0\.0:[0-9]+' log)
 port=${port#*:}
 succeeds "$deploy/health.sh" 127.0.0.1 "$port"
 has out "HTTP/1.1 200 OK"
-body='{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 60000, "stream": true}'
+body='{"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 60000, "temperature": 0, "stream": true}'
 exec 4<>"/dev/tcp/127.0.0.1/$port"
 printf 'POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\ncontent-length: %s\r\n\r\n%s' "${#body}" "$body" >&4
 read -r begin <&4

@@ -166,7 +166,7 @@ has by-affinity survivor victim
 
 # Who leaves the proxy leaves the server.
 curl -sS -N --unix-socket tls.sock --cacert nginx/stapes/fullchain.pem https://stapes.example.org/v1/chat/completions \
-  "${json[@]}" -d "$(ask "" Hello ', "stream": true' | sed 's/"max_tokens": 4/"max_tokens": 60000/')" >stream 2>err &
+  "${json[@]}" -d "$(ask "" Hello ', "stream": true' | sed 's/"max_tokens": 4/"max_tokens": 60000, "temperature": 0/')" >stream 2>err &
 reader=$!
 wait_until test -s stream
 kill -KILL $reader
