@@ -121,6 +121,7 @@ class JsonlPrompts : public PromptSource {
   }
 
   uint64_t count() const override { return split_.train.size(); }
+  uint64_t evaluation_count() const override { return split_.test.size(); }
   std::vector<std::string> tasks() const override { return tasks_; }
   std::string fingerprint() const override { return file_.fingerprint; }
 

@@ -33,8 +33,9 @@ class PromptSource {
   // Thread-safe, a pure function of its arguments. For training `index` is below count() where
   // there is a count.
   virtual RolloutPrompt get(Phase phase, uint64_t index) const = 0;
-  // Different prompts to train on; 0: there is no end of them.
+  // Different prompts to train on, and to evaluate on; 0: there is no end of them.
   virtual uint64_t count() const = 0;
+  virtual uint64_t evaluation_count() const { return 0; }
   virtual std::vector<std::string> tasks() const = 0;
   // As ExampleSource::fingerprint.
   virtual std::string fingerprint() const = 0;

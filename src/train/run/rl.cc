@@ -119,6 +119,12 @@ class RlRun {
  private:
   // Before the first iteration: which prompts, and how well the starting model does.
   void begin(MetricsLog& test) {
+    fmt::print(stderr,
+               "{}: {:.2f} M parameters are trained from {}, by {}; {} prompts x {} replies\n",
+               recipe_.name, static_cast<double>(networks_->trained_parameters()) / 1e6,
+               recipe_.model.init.string(),
+               recipe_.has_critic() ? "ppo with as many of a critic" : recipe_.advantage.estimator,
+               recipe_.rollout.prompts, recipe_.rollout.samples);
     if (!selected_) select();
     save();
     evaluate(test);
@@ -313,11 +319,12 @@ class RlRun {
 
   // On prompts that are never trained on: greedy, and sampled as in training.
   void evaluate(MetricsLog& log) {
-    const int count = recipe_.logging.evaluation_prompts;
+    auto count = static_cast<uint64_t>(recipe_.logging.evaluation_prompts);
+    if (prompts_->evaluation_count() > 0) count = std::min(count, prompts_->evaluation_count());
     if (count == 0) return;
     if (evaluation_prompts_.empty())
-      for (int i = 0; i < count; ++i)
-        evaluation_prompts_.push_back(prompts_->get(Phase::kEvaluation, static_cast<uint64_t>(i)));
+      for (uint64_t i = 0; i < count; ++i)
+        evaluation_prompts_.push_back(prompts_->get(Phase::kEvaluation, i));
     const auto figures_at = [&](double temperature) {
       std::vector<Rollout> rollouts =
           engine_->generate(evaluation_prompts_, {.samples = 1,
