@@ -94,20 +94,20 @@ class RlRun {
     MetricsLog metrics(recipe_.run_folder, "metrics", iteration_);
     MetricsLog test(recipe_.run_folder, "test", iteration_);
     CompletionsLog completions(recipe_.run_folder, iteration_);
-    Progress progress(iteration_, recipe_.iterations);
     try {
       if (iteration_ == 0) begin(test);
       // A run that was stopped in the middle of an evaluation.
       else if (is_due(recipe_.logging.evaluate_every) && test.last_step() < iteration_)
         evaluate(test);
+      Progress progress(iteration_, recipe_.iterations);
       while (iteration_ < recipe_.iterations && !stop_requested())
         step(metrics, test, completions, progress);
     } catch (const Error& error) {
       // Asked to stop: what was begun and is not done is left out.
       if (error.code() != ErrorCode::kCancelled || !stop_requested()) throw;
     }
-    progress.finish_line();
     if (stop_requested() && selected_) save();
+    result_.saved = selected_;
     result_.iterations = iteration_;
     result_.finished = iteration_ == recipe_.iterations;
     if (result_.finished && !recipe_.model.output.empty())
