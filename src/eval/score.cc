@@ -8,10 +8,6 @@ namespace {
 
 constexpr double kNormalQuantile = 1.959963984540054;  // of 97.5 %
 
-bool separates(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r') || c == ',' || c == ';';
-}
-
 struct Interval {
   double low;
   double high;
@@ -30,23 +26,6 @@ Interval wilson(int64_t correct, int64_t total) {
 
 }  // namespace
 
-std::string normalized_answer(std::string_view answer) {
-  std::string normalized;
-  bool gap = false;
-  for (const char c : answer) {
-    if (separates(c)) {
-      gap = true;
-      continue;
-    }
-    if (gap && !normalized.empty()) normalized += ' ';
-    gap = false;
-    normalized += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  if (normalized.ends_with('.')) normalized.pop_back();
-  while (normalized.ends_with(' ')) normalized.pop_back();
-  return normalized;
-}
-
 double Score::share() const {
   return total == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(total);
 }
@@ -55,6 +34,14 @@ double Score::low() const {
 }
 double Score::high() const {
   return wilson(correct, total).high;
+}
+
+Difference difference(const Score& a, const Score& b) {
+  const double value = a.share() - b.share();
+  if (a.total == 0 || b.total == 0) return {value, -1, 1};
+  const auto leg = [](double x, double y) { return std::sqrt(x * x + y * y); };
+  return {value, value - leg(a.share() - a.low(), b.high() - b.share()),
+          value + leg(a.high() - a.share(), b.share() - b.low())};
 }
 
 }  // namespace stapes

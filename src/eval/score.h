@@ -2,14 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
+
+#include "reward/normal_text.h"  // normalized_answer(): what is compared
 
 namespace stapes {
-
-// What is compared: lower case (ASCII), white space, commas and semicolons become one space, none
-// at the ends, and no full stop at the end.
-std::string normalized_answer(std::string_view answer);
 
 // How many of `total` were right, and the 95 % score interval of that share (Wilson, 1927), which
 // stays inside [0, 1] and is sound for none and for all of few.
@@ -26,5 +22,13 @@ struct Score {
   double low() const;
   double high() const;
 };
+
+// Share of `a` less that of `b` with a 95 % interval (Newcombe, 1998, method 10: built of the two
+// score intervals). It takes the two as independent; where both were counted on the same examples,
+// as here, it is rather too wide.
+struct Difference {
+  double value = 0, low = -1, high = 1;
+};
+Difference difference(const Score& a, const Score& b);
 
 }  // namespace stapes

@@ -6,6 +6,8 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "eval/eval_tasks.h"
+#include "eval/score_report.h"
 
 namespace stapes {
 namespace {
@@ -18,20 +20,6 @@ void check_options(const WorldEvalOptions& options) {
     fail(ErrorCode::kUsage, "expected a batch of at least 1 request, got {}", options.batch_size);
   if (options.max_tokens < 1)
     fail(ErrorCode::kUsage, "expected at least 1 generated token, got {}", options.max_tokens);
-}
-
-std::vector<world::Task> tasks_of(const WorldEvalOptions& options, const world::World& world) {
-  std::vector<world::Task> tasks;
-  for (int i = 0; i < world::kTaskCount; ++i) {
-    const auto task = static_cast<world::Task>(i);
-    const bool possible = world.has_speech() || !world::is_speech_task(task);
-    const bool wanted = options.tasks.empty() || std::ranges::count(options.tasks, task) > 0;
-    if (wanted && possible) tasks.push_back(task);
-    if (wanted && !possible && !options.tasks.empty())
-      fail(ErrorCode::kUsage, "the task {} needs recordings of spoken digits, and none were given",
-           world::name(task));
-  }
-  return tasks;
 }
 
 Request to_request(const world::Example& example, const WorldEvalOptions& options, bool thinking) {
@@ -53,26 +41,13 @@ void add_to_score(TaskScore& score, const world::Example& example, const Result&
                            normalized_answer(example.thinking));
 }
 
-std::string cell(const Score& score) {
-  return fmt::format("{:5.1f} % [{:5.1f}, {:5.1f}]", 100 * score.share(), 100 * score.low(),
-                     100 * score.high());
-}
-
-nlohmann::ordered_json to_json(const Score& score) {
-  return {{"correct", score.correct},
-          {"total", score.total},
-          {"share", score.share()},
-          {"low", score.low()},
-          {"high", score.high()}};
-}
-
 }  // namespace
 
 WorldEvalResult evaluate_world(const Generator& generator, const world::World& world,
                                const WorldEvalOptions& options, const EvalProgress& progress) {
   check_options(options);
   WorldEvalResult result{.tasks = {}, .options = options};
-  const std::vector<world::Task> tasks = tasks_of(options, world);
+  const std::vector<world::Task> tasks = tasks_to_ask(options.tasks, world);
   const int64_t total = 2 * static_cast<int64_t>(tasks.size()) * options.examples_per_task;
   // Each example is asked twice, side by side in the batch.
   const int examples_per_batch = std::max(1, options.batch_size / 2);

@@ -26,8 +26,8 @@
 #include <vector>
 
 #include "base/fail.h"
+#include "net/url.h"
 #include "serve/http/address_rules.h"
-#include "serve/http/url.h"
 
 namespace stapes::serve {
 namespace {
@@ -36,6 +36,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
+using net::Url;
 using Tcp = asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
 using Response = http::response<http::string_body>;
@@ -190,7 +191,7 @@ std::string UrlFetcher::fetch(const std::string& text) {
     fail(ErrorCode::kBusy, "{} sounds are being fetched already, and no more may be",
          impl_->limits.at_once);
   const Clock::time_point deadline = Clock::now() + impl_->limits.time;
-  Url url = parse_url(text);
+  Url url = net::parse_url(text);
   for (int redirects = 0;; ++redirects) {
     Response response = impl_->get_once(url, deadline);
     const unsigned status = response.result_int();
@@ -200,7 +201,7 @@ std::string UrlFetcher::fetch(const std::string& text) {
     if (redirects == impl_->limits.max_redirects)
       fail(ErrorCode::kUsage, "the URL leads on more than {} times", impl_->limits.max_redirects);
     const auto location = response[http::field::location];
-    url = follow(url, {location.data(), location.size()});
+    url = net::follow(url, {location.data(), location.size()});
   }
 }
 

@@ -1,11 +1,11 @@
-#include "serve/http/url.h"
+#include "net/url.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "stapes/error.h"
 
-namespace stapes::serve {
+namespace stapes::net {
 namespace {
 
 using ::testing::HasSubstr;
@@ -63,4 +63,4 @@ TEST(Url, FollowsLocations) {
 }
 
 }  // namespace
-}  // namespace stapes::serve
+}  // namespace stapes::net

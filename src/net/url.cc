@@ -1,12 +1,12 @@
-#include "serve/http/url.h"
+#include "net/url.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include "base/fail.h"
-#include "serve/http/message.h"
 
-namespace stapes::serve {
+namespace stapes::net {
 namespace {
 
 constexpr size_t kLongestUrl = 2048;
@@ -31,8 +31,13 @@ uint16_t parse_port(std::string_view text) {
   return port;
 }
 
+bool same_letters(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
 bool takes_prefix(std::string_view& text, std::string_view prefix) {
-  if (text.size() < prefix.size() || !same_name(text.substr(0, prefix.size()), prefix))
+  if (text.size() < prefix.size() || !same_letters(text.substr(0, prefix.size()), prefix))
     return false;
   text.remove_prefix(prefix.size());
   return true;
@@ -104,4 +109,4 @@ Url follow(const Url& base, std::string_view location) {
   return next;
 }
 
-}  // namespace stapes::serve
+}  // namespace stapes::net

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace stapes::serve {
+namespace stapes::net {
 
 struct Url {
   bool https = false;
@@ -24,4 +24,4 @@ Url parse_url(std::string_view text);
 // from https to http.
 Url follow(const Url& base, std::string_view location);
 
-}  // namespace stapes::serve
+}  // namespace stapes::net

@@ -1,0 +1,219 @@
+#include "reward/claim_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "audio/measure/synthetic_sounds.h"
+#include "base/rng.h"
+#include "world/melody.h"
+#include "world/random_truth.h"
+#include "world/world.h"
+
+namespace stapes::reward {
+namespace {
+
+using ::testing::HasSubstr;
+using Verdicts = std::array<int, 3>;  // true, false, uncheckable
+
+Verdicts verdicts(std::string_view thought, const Evidence& evidence) {
+  Verdicts counts{};
+  for (const CheckedClaim& checked : check_claims(parse_claims(thought), evidence))
+    ++counts[static_cast<size_t>(checked.verdict)];
+  return counts;
+}
+Verdict verdict(std::string_view thought, const Evidence& evidence) {
+  const auto checked = check_claims(parse_claims(thought), evidence);
+  EXPECT_EQ(checked.size(), 1U) << thought;
+  return checked.empty() ? Verdict::kUncheckable : checked[0].verdict;
+}
+
+world::Truth truth_of(world::Task task, uint64_t index) {
+  Rng rng(3, static_cast<uint64_t>(task), index);
+  return world::random_truth(task, rng);
+}
+
+class EveryTask : public ::testing::TestWithParam<int> {};
+
+TEST_P(EveryTask, ReferenceThoughtsAreTrueOfTheirOwnClip) {
+  const auto task = static_cast<world::Task>(GetParam());
+  for (uint64_t i = 0; i < 200; ++i) {
+    const world::Truth truth = truth_of(task, i);
+    const std::string thought = world::thinking_for(task, truth);
+    const Verdicts counts = verdicts(thought, {facts_of(truth)});
+    EXPECT_GT(counts[0], 0) << thought;
+    EXPECT_EQ(counts[1], 0) << thought;
+    EXPECT_EQ(counts[2], 0) << thought;
+  }
+}
+
+TEST_P(EveryTask, ThoughtsAboutAnotherClipAreFoundOut) {
+  const auto task = static_cast<world::Task>(GetParam());
+  int others = 0, found_out = 0;
+  for (uint64_t i = 0; i < 200; ++i) {
+    const world::Truth truth = truth_of(task, i), other = truth_of(task, i + 1000);
+    const std::string thought = world::thinking_for(task, other);
+    if (thought == world::thinking_for(task, truth)) continue;
+    ++others;
+    found_out += verdicts(thought, {facts_of(truth)})[1] > 0 ? 1 : 0;
+  }
+  // Two clips may share every event that the shorter thought names; levels may differ by a margin
+  // only.
+  EXPECT_GT(others, 100);
+  EXPECT_GE(found_out, others * 9 / 10);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tasks, EveryTask, ::testing::Range(0, world::kTaskCount),
+                         [](const auto& tested) {
+                           std::string name = world::name(static_cast<world::Task>(tested.param));
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
+
+world::Truth speech(std::initializer_list<int> digits, const char* speaker = "george") {
+  world::Truth truth;
+  double start = 0.1;
+  for (const int digit : digits) {
+    world::Event& event = truth.events.emplace_back();
+    event.digit = digit;
+    event.speaker = speaker;
+    event.start_s = start;
+    event.end_s = start + 0.4;
+    start += 0.9;
+  }
+  truth.noise_db = 20;
+  return truth;
+}
+
+world::Truth melody(std::initializer_list<int> notes, double notes_per_second = 4) {
+  world::Truth truth;
+  double start = 0.1;
+  for (const int note : notes) {
+    world::Event& event = truth.events.emplace_back();
+    event.midi_note = note;
+    event.start_s = start;
+    event.end_s = start + 0.8 / notes_per_second;
+    start += 1 / notes_per_second;
+  }
+  truth.notes_per_second = notes_per_second;
+  truth.timbre = "flute";
+  truth.loudness_trend = -1;
+  truth.noise_db = std::numeric_limits<double>::infinity();
+  return truth;
+}
+
+struct Case {
+  const char* thought;
+  Verdict verdict;
+};
+
+TEST(ClaimCheck, FreePhrasesAboutSpeech) {
+  const Evidence evidence = {facts_of(speech({3, 7, 1}), 2.8)};
+  for (const auto& [thought, expected] : {
+           Case{"I hear three digits.", Verdict::kTrue},
+           Case{"I hear four digits.", Verdict::kFalse},
+           Case{"There are three notes.", Verdict::kFalse},
+           Case{"The digits are 3, 7 and 1.", Verdict::kTrue},
+           Case{"The digits are 3, 1 and 7.", Verdict::kFalse},
+           Case{"I hear 7.", Verdict::kTrue},
+           Case{"I hear 8.", Verdict::kFalse},
+           Case{"The fourth digit is 1.", Verdict::kFalse},
+           Case{"It is the same voice.", Verdict::kTrue},
+           Case{"There are two speakers.", Verdict::kFalse},
+           Case{"There is a pause of half a second.", Verdict::kTrue},
+           Case{"There is a pause of two seconds.", Verdict::kFalse},
+           Case{"There are no pauses.", Verdict::kFalse},
+           Case{"There are two pauses.", Verdict::kTrue},
+           Case{"The clip lasts three seconds.", Verdict::kTrue},
+           Case{"The clip lasts six seconds.", Verdict::kFalse},
+           Case{"There is background noise.", Verdict::kTrue},
+           Case{"There is no background noise.", Verdict::kFalse},
+           Case{"The pitch falls.", Verdict::kUncheckable},
+           Case{"A male voice speaks.", Verdict::kUncheckable},
+           Case{"It is played on a flute.", Verdict::kFalse},
+       })
+    EXPECT_EQ(verdict(thought, evidence), expected) << thought;
+}
+
+TEST(ClaimCheck, FreePhrasesAboutMelodies) {
+  // C4 E4 G4 at 4 notes a second.
+  const Evidence evidence = {facts_of(melody({60, 64, 67}))};
+  for (const auto& [thought, expected] : {
+           Case{"The melody rises.", Verdict::kTrue},
+           Case{"The pitch falls.", Verdict::kFalse},
+           Case{"The pitch does not fall.", Verdict::kTrue},
+           Case{"The pitch first rises and then falls.", Verdict::kFalse},
+           Case{"It gets softer.", Verdict::kTrue},
+           Case{"It gets louder.", Verdict::kFalse},
+           Case{"The tempo is 240 bpm.", Verdict::kTrue},
+           Case{"The tempo is 120 bpm.", Verdict::kTrue},
+           Case{"The tempo is about 125 bpm.", Verdict::kTrue},
+           Case{"The tempo is 100 bpm.", Verdict::kFalse},
+           Case{"It is played on a flute.", Verdict::kTrue},
+           Case{"It is played on a piano.", Verdict::kFalse},
+           Case{"I hear an E4.", Verdict::kTrue},
+           Case{"I hear an F#5.", Verdict::kFalse},
+           Case{"There is a 330 Hz tone.", Verdict::kTrue},
+           Case{"There is a 440 Hz tone.", Verdict::kFalse},
+           Case{"The third note is the highest.", Verdict::kTrue},
+           Case{"The first note is the highest.", Verdict::kFalse},
+           Case{"The second note is higher than the first.", Verdict::kTrue},
+           Case{"The second note is lower than the first.", Verdict::kFalse},
+           Case{"It goes up 2 times.", Verdict::kTrue},
+           Case{"It goes up 3 times.", Verdict::kFalse},
+           Case{"I hear 7.", Verdict::kFalse},
+           Case{"There is no noise.", Verdict::kTrue},
+           Case{"There are three beeps.", Verdict::kTrue},
+       })
+    EXPECT_EQ(verdict(thought, evidence), expected) << thought;
+  EXPECT_EQ(verdict("The melody rises.", {facts_of(melody({60, 67, 64}))}), Verdict::kUncheckable)
+      << "up and down is neither";
+}
+
+TEST(ClaimCheck, RecordingsAreMeasured) {
+  AudioClip clip = testing::beeps_at({0.3, 0.8, 1.3, 1.8, 2.3}, 0.15, 880, 2.8);
+  const Evidence evidence = {facts_of(measure(clip))};
+  for (const auto& [thought, expected] : {
+           Case{"I hear five beeps.", Verdict::kTrue},
+           Case{"I hear six beeps.", Verdict::kUncheckable},
+           Case{"I hear nine beeps.", Verdict::kFalse},
+           Case{"I hear about six beeps.", Verdict::kTrue},
+           Case{"The tempo is 120 bpm.", Verdict::kTrue},
+           Case{"The tempo is 90 bpm.", Verdict::kFalse},
+           Case{"The beeps are at 880 Hz.", Verdict::kTrue},
+           Case{"The beeps are at 440 Hz.", Verdict::kFalse},
+           Case{"The loudness is steady.", Verdict::kTrue},
+           Case{"It gets louder.", Verdict::kFalse},
+           Case{"The pitch rises.", Verdict::kFalse},
+           Case{"The pitch stays the same.", Verdict::kTrue},
+           Case{"There is a pause of 0.35 seconds.", Verdict::kTrue},
+           Case{"There is a pause of one second.", Verdict::kFalse},
+           Case{"There is no background noise.", Verdict::kTrue},
+           Case{"The clip lasts 3 seconds.", Verdict::kTrue},
+           Case{"I hear three words.", Verdict::kUncheckable},
+           Case{"It is the same voice.", Verdict::kUncheckable},
+           Case{"It is played on a flute.", Verdict::kUncheckable},
+       })
+    EXPECT_EQ(verdict(thought, evidence), expected) << thought;
+}
+
+TEST(ClaimCheck, TheFirstSourceThatKnowsDecides) {
+  // The world says nothing about the pitch of speech; measuring does.
+  const AudioClip glide =
+      testing::make_tone({.seconds = 0.8, .hz = [](double t) { return 240 - 120 * t; }});
+  const Evidence both = {facts_of(speech({3})), facts_of(measure(glide))};
+  EXPECT_EQ(verdict("The pitch falls.", both), Verdict::kTrue);
+  EXPECT_EQ(verdict("I hear one digit.", both), Verdict::kTrue);
+  EXPECT_EQ(verdict("The pitch falls.", {}), Verdict::kUncheckable);
+}
+
+TEST(ClaimCheck, SaysWhy) {
+  const auto checked =
+      check_claims(parse_claims("The third digit is 4."), {facts_of(speech({3, 7, 1}))});
+  ASSERT_EQ(checked.size(), 1U);
+  EXPECT_THAT(checked[0].reason, HasSubstr("digit 3 is 1"));
+}
+
+}  // namespace
+}  // namespace stapes::reward
