@@ -24,8 +24,10 @@ int run(const Flags& flags) {
   const train::RlResult result =
       train::run_rl(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});
   if (!result.finished) {
-    fmt::print(stderr, "stopped at iteration {} of {}; go on with: stapes-train rl {} --resume\n",
-               result.iterations, recipe.iterations, flags.recipe.string());
+    fmt::print(stderr, "stopped at iteration {} of {}; {}: stapes-train rl {}{}\n",
+               result.iterations, recipe.iterations,
+               result.saved ? "go on with" : "nothing is saved yet, begin again with",
+               flags.recipe.string(), result.saved ? " --resume" : "");
     return exit_status(ErrorCode::kCancelled);
   }
   if (!recipe.model.output.empty()) fmt::print("{}\n", recipe.model.output.string());

@@ -36,8 +36,10 @@ void read_reward(TableReader& table, TaskRewardOptions& reward) {
   table.read("accuracy_weight", reward.accuracy_weight);
   table.read("reasoning_weight", reward.reasoning_weight);
   table.read("text_accuracy_weight", reward.text_accuracy_weight);
-  table.read("reasoning_min_tokens", reward.reasoning_min_tokens);
-  table.read("reasoning_min_distinct_words", reward.reasoning_min_distinct_words);
+  table.read("reasoning_min_words", reward.reasoning.min_words);
+  table.read("reasoning_min_distinct_words", reward.reasoning.min_distinct_words);
+  table.read("reasoning_min_words_beside_answer", reward.reasoning.min_words_beside_answer);
+  table.read("reasoning_min_tokens", reward.reasoning.min_tokens);
 }
 
 void read_advantage(TableReader& table, AdvantageRecipe& advantage) {

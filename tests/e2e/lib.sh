@@ -1,5 +1,6 @@
 # Sourced by the scripts of this folder. They run the real program:
 #   STAPES  the program                SOURCE         the source tree
+#   TRAIN   stapes-train, or empty where it was not built
 #   MODEL   a random tiny model        ENDLESS_MODEL  one that never ends its answer (both by make_model)
 # Every script works in a folder of its own that is removed at the end.
 set -euo pipefail

@@ -247,6 +247,12 @@ std::vector<std::pair<std::string, Tensor>> ActorCritic::critic_tensors() const 
   return tensors;
 }
 
+int64_t ActorCritic::trained_parameters() const {
+  int64_t count = 0;
+  for (const auto& [name, tensor] : trained_tensors(policy_)) count += tensor.numel();
+  return count;
+}
+
 void ActorCritic::save(const std::filesystem::path& checkpoint) const {
   save_optimizer(checkpoint / "policy_optimizer.pt", policy_optimizer_->adamw());
   if (!critic_) return;

@@ -76,6 +76,7 @@ class ActorCritic {
 
   Parameters& policy() { return policy_; }
   const Parameters& policy() const { return policy_; }
+  int64_t trained_parameters() const;                      // of the policy
   torch::Tensor& value_weight() { return value_weight_; }  // [1, D]
 
   // The critic's weights and both optimizers, beside the policy's model folder.

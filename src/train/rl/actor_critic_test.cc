@@ -46,7 +46,7 @@ struct Batch {
     RolloutPrompt text;
     text.id = "text";
     text.messages = {{"user", {ContentPart::of_text("Which digits are spoken?")}}};
-    text.answer = "3";
+    text.expected.text = "3";
     prompts.push_back(text);
     recipe.rollout.samples = 4;
     rollouts = engine.generate(prompts, {.samples = 4, .max_tokens = 90, .seed = 7});

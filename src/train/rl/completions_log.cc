@@ -32,7 +32,7 @@ ordered_json line_of(int64_t step, const RolloutPrompt& prompt, const Rollout& r
           {"text", rollout.text},
           {"tokens", rollout.ids.size()},
           {"stop", rollout.stop == StopReason::kStop ? "stop" : "length"},
-          {"answer", prompt.answer},
+          {"answer", prompt.expected.text},
           {"reward", rollout.reward.total.value()},
           {"parts", rollout.reward.parts},
           {"ids", rollout.ids}};

@@ -44,7 +44,7 @@ class WorldPrompts : public PromptSource {
     prompt.messages = {
         {"user", {ContentPart::of_audio(0), ContentPart::of_text(example.question)}}};
     prompt.clips.push_back(std::move(example.clip.audio));
-    prompt.answer = example.answer;
+    prompt.expected.text = example.answer;
     prompt.columns = {{"task", prompt.task}, {"answer", example.answer}};
     prompt.truth = std::move(example.clip.truth);
     return prompt;
@@ -89,8 +89,7 @@ class JsonlPrompts : public PromptSource {
       if (row.messages.back().role == "assistant") row.messages.pop_back();
       if (row.messages.empty() || row.messages.back().role != "user")
         file_.reject(row.line, "the last message must be the user's");
-      if (answer_of(row).empty())
-        file_.reject(row.line, "expected a column `answer` or `solution` that says what is right");
+      expected_of(row);  // or it says what is wrong
       tasks.insert(task_of(row));
     }
     tasks_.assign(tasks.begin(), tasks.end());
@@ -115,18 +114,34 @@ class JsonlPrompts : public PromptSource {
     prompt.task = task_of(row);
     prompt.messages = row.messages;
     for (const auto& path : row.audios) prompt.clips.push_back(load_audio_file(path));
-    prompt.answer = answer_of(row);
+    prompt.expected = expected_of(row);
     prompt.columns = row.columns;
     return prompt;
   }
 
   uint64_t count() const override { return split_.train.size(); }
+  uint64_t evaluation_count() const override { return split_.test.size(); }
   std::vector<std::string> tasks() const override { return tasks_; }
   std::string fingerprint() const override { return file_.fingerprint; }
 
  private:
-  static std::string answer_of(const JsonlRow& row) {
-    return column_text(row.columns, {"answer", "solution"});
+  reward::ExpectedAnswer expected_of(const JsonlRow& row) const {
+    reward::ExpectedAnswer expected;
+    expected.text = column_text(row.columns, {"answer", "solution"});
+    if (expected.text.empty())
+      file_.reject(row.line, "expected a column `answer` or `solution` that says what is right");
+    try {
+      if (row.columns.contains("choices"))
+        expected.choices = row.columns.at("choices").get<std::vector<std::string>>();
+      if (!expected.choices.empty()) expected.kind = reward::AnswerKind::kChoice;
+      const std::string kind = column_text(row.columns, {"answer_kind"});
+      if (!kind.empty()) expected.kind = reward::answer_kind_by_name(kind);
+    } catch (const nlohmann::json::exception&) {
+      file_.reject(row.line, "`choices` must be a list of strings");
+    } catch (const Error& error) {
+      file_.reject(row.line, "answer_kind: {}", error.what());
+    }
+    return expected;
   }
   static std::string task_of(const JsonlRow& row) {
     return column_text(row.columns, {"task", "data_source"});

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "reward/grade.h"
 #include "stapes/audio.h"
 #include "stapes/chat.h"
 #include "text/tokenizer.h"
@@ -21,7 +22,7 @@ struct RolloutPrompt {
   std::string task;                   // figures are also kept by task; may be empty
   std::vector<ChatMessage> messages;  // ends with the user's turn
   std::vector<AudioClip> clips;
-  std::string answer;                 // what is right
+  reward::ExpectedAnswer expected;    // what is right
   nlohmann::json columns;             // of the row, as an object
   std::optional<world::Truth> truth;  // of the only clip, where it is exactly known
   bool has_audio() const { return !clips.empty(); }
@@ -33,8 +34,9 @@ class PromptSource {
   // Thread-safe, a pure function of its arguments. For training `index` is below count() where
   // there is a count.
   virtual RolloutPrompt get(Phase phase, uint64_t index) const = 0;
-  // Different prompts to train on; 0: there is no end of them.
+  // Different prompts to train on, and to evaluate on; 0: there is no end of them.
   virtual uint64_t count() const = 0;
+  virtual uint64_t evaluation_count() const { return 0; }
   virtual std::vector<std::string> tasks() const = 0;
   // As ExampleSource::fingerprint.
   virtual std::string fingerprint() const = 0;
@@ -52,9 +54,11 @@ struct WorldPromptOptions {
 std::unique_ptr<PromptSource> world_prompts(const WorldPromptOptions& options);
 
 // JSON lines as jsonl_rows.h reads them. A last assistant turn is taken off: it is not shown. The
-// column `answer` (or `solution`) is what is right, `task` (or `data_source`) the task's name; all
-// columns go to the grader. Prompts of more than `max_prompt_tokens` are left out, and the log says
-// how many. Throws as read_jsonl, and kInvalidData naming a line without an answer.
+// column `answer` (or `solution`) is what is right, `answer_kind` how it is compared
+// (reward/grade.h; where it is missing "choice" if there are `choices`, else "normalized"), `task`
+// (or `data_source`) the task's name; all columns go to the grader. Prompts of more than
+// `max_prompt_tokens` are left out, and the log says how many. Throws as read_jsonl, and
+// kInvalidData naming a line without an answer.
 std::unique_ptr<PromptSource> jsonl_prompts(const std::filesystem::path& path,
                                             const Tokenizer& tokenizer, int64_t max_prompt_tokens);
 

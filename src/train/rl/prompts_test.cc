@@ -51,7 +51,8 @@ TEST_F(JsonlPromptsTest, ColumnsReachTheGraderAndTheReplyIsNotShown) {
   const RolloutPrompt prompt = source->get(Phase::kTraining, 0);
   EXPECT_EQ(prompt.id, "p.jsonl:1");
   EXPECT_EQ(prompt.task, "counting");
-  EXPECT_EQ(prompt.answer, "3");
+  EXPECT_EQ(prompt.expected.text, "3");
+  EXPECT_EQ(prompt.expected.kind, reward::AnswerKind::kNormalized);
   EXPECT_EQ(prompt.columns.at("level"), "easy");
   ASSERT_EQ(prompt.messages.size(), 1U);
   EXPECT_EQ(prompt.messages[0].role, "user");
@@ -67,6 +68,11 @@ TEST_F(JsonlPromptsTest, SaysWhichLineIsWrong) {
               AllOf(HasSubstr("p.jsonl:2"), HasSubstr("`answer` or `solution`")));
   EXPECT_THAT(refusal(R"({"messages":[{"role":"assistant","content":"q"}],"answer":"a"})"),
               HasSubstr("must be the user's"));
+  const std::string kind = R"({"messages":[{"role":"user","content":"q"}],"answer":"a",)";
+  EXPECT_THAT(refusal(kind + R"("answer_kind":"vibes"})"),
+              AllOf(HasSubstr("p.jsonl:1"), HasSubstr("vibes")));
+  EXPECT_THAT(refusal(kind + R"("choices":"a or b"})"), HasSubstr("a list of strings"));
+  EXPECT_EQ(refusal(kind + R"("choices":["a","b"]})"), "accepted");
   EXPECT_THAT(refusal(good, 3), HasSubstr("all prompts have more than 3 tokens"));
 }
 
@@ -84,7 +90,7 @@ TEST(WorldPrompts, TakeTurnsAndKeepTheTruth) {
   const RolloutPrompt first = source->get(Phase::kTraining, 4);
   EXPECT_EQ(first.id, "count-notes/2");
   ASSERT_TRUE(first.truth);
-  EXPECT_EQ(first.answer, std::to_string(first.truth->events.size()));
+  EXPECT_EQ(first.expected.text, std::to_string(first.truth->events.size()));
   EXPECT_EQ(source->get(Phase::kTraining, 5).task, "loudness");
   EXPECT_NE(source->get(Phase::kEvaluation, 4).clips[0].samples, first.clips[0].samples);
   EXPECT_EQ(source->get(Phase::kTraining, 4).clips[0].samples, first.clips[0].samples);
@@ -94,7 +100,7 @@ TEST(WorldPrompts, TakeTurnsAndKeepTheTruth) {
 class TaskRewardTest : public ::testing::Test {
  protected:
   TaskRewardTest() {
-    sound_.answer = text_.answer = "7";
+    sound_.expected.text = text_.expected.text = "7";
     sound_.clips.resize(1);
   }
   // What the model wrote after the prompt's "<think>\n".
@@ -138,9 +144,17 @@ TEST_F(TaskRewardTest, RepliesThatTryToCheat) {
   EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n77").total.value(), 0.2);
   EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n7 or 8").total.value(), 0.2);
   EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n").total.value(), 0.2) << "an empty answer";
+  EXPECT_DOUBLE_EQ(grade("7 7 7 7 7\n</think>\n7").total.value(), 0.8) << "the answer again";
   EXPECT_DOUBLE_EQ(grade("7</think>8").total.value(), 0) << "the answer in the thought";
   EXPECT_DOUBLE_EQ(grade(kThought + "\n</think>\n8\n</think>\n7").total.value(), 0.2)
       << "two answers";
+}
+
+TEST_F(TaskRewardTest, WhatCannotBeReadHasNoReward) {
+  sound_.expected = {.kind = reward::AnswerKind::kNumber, .text = "a dog"};
+  EXPECT_FALSE(grade(kThought + "\n</think>\n7").total);
+  sound_.expected = {.kind = reward::AnswerKind::kNumber, .text = "7"};
+  EXPECT_EQ(grade(kThought + "\n</think>\nThe answer is 7.0").total, 1.0);
 }
 
 TEST_F(TaskRewardTest, ACutReplyIsWrong) {

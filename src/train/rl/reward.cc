@@ -1,10 +1,5 @@
 #include "train/rl/reward.h"
 
-#include <set>
-#include <sstream>
-
-#include "eval/score.h"
-
 namespace stapes::train {
 namespace {
 
@@ -23,17 +18,26 @@ class TaskReward : public RewardFunction {
 
  private:
   Reward grade_one(const Completion& completion) const {
-    const bool right =
-        completion.stop == StopReason::kStop &&
-        normalized_answer(completion.answer) == normalized_answer(completion.prompt->answer);
-    const bool present = reasoning_present(completion, options_, tokenizer_);
+    const reward::Reply reply{.thinking = completion.thinking,
+                              .answer = completion.answer,
+                              .closed = completion.thought_closed};
+    const reward::Grade grade = reward::grade_answer(reply, completion.prompt->expected);
+    if (!grade.score) return {};
+    const double accuracy = completion.stop == StopReason::kStop ? *grade.score : 0;
+    const double reasoning =
+        reward::reasoning_present(reply, options_.reasoning, thinking_tokens(reply)).present ? 1
+                                                                                             : 0;
     Reward reward;
-    reward.parts = {{kAccuracyPart, right ? 1.0 : 0.0}, {"reasoning", present ? 1.0 : 0.0}};
-    const double accuracy = reward.parts[kAccuracyPart], reasoning = reward.parts["reasoning"];
+    reward.parts = {{kAccuracyPart, accuracy}, {"reasoning", reasoning}};
     reward.total = completion.prompt->has_audio()
                        ? options_.accuracy_weight * accuracy + options_.reasoning_weight * reasoning
                        : options_.text_accuracy_weight * accuracy;
     return reward;
+  }
+
+  std::optional<int64_t> thinking_tokens(const reward::Reply& reply) const {
+    if (options_.reasoning.min_tokens == 0) return std::nullopt;
+    return static_cast<int64_t>(tokenizer_.encode_plain(reply.thinking).size());
   }
 
   TaskRewardOptions options_;
@@ -41,17 +45,6 @@ class TaskReward : public RewardFunction {
 };
 
 }  // namespace
-
-bool reasoning_present(const Completion& completion, const TaskRewardOptions& options,
-                       const Tokenizer& tokenizer) {
-  if (!completion.thought_closed) return false;
-  const auto tokens = static_cast<int>(tokenizer.encode_plain(completion.thinking).size());
-  if (tokens < options.reasoning_min_tokens) return false;
-  std::istringstream text(completion.thinking);
-  std::set<std::string> words;
-  for (std::string word; text >> word;) words.insert(word);
-  return static_cast<int>(words.size()) >= options.reasoning_min_distinct_words;
-}
 
 std::unique_ptr<RewardFunction> task_reward(const TaskRewardOptions& options,
                                             const Tokenizer& tokenizer) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "reward/reasoning.h"
 #include "text/tokenizer.h"
 #include "train/rl/prompts.h"
 
@@ -55,19 +56,13 @@ struct TaskRewardOptions {
   double accuracy_weight = 0.8;
   double reasoning_weight = 0.2;
   double text_accuracy_weight = 1.0;  // prompts without sound; their reasoning earns nothing
-  // Reasoning is present where the thought was closed and its text has at least so many tokens and
-  // so many different words. A bonus for any thought at all is taken by thoughts of one token.
-  int reasoning_min_tokens = 5;
-  int reasoning_min_distinct_words = 4;
+  // What counts as reasoning. Its `min_tokens` are those of the thought's text.
+  reward::ReasoningRule reasoning = {};
 };
 
-// Parts: "accuracy" (1: the answer, normalized as in eval/score.h, is the right one; a reply that
-// was cut is wrong) and "reasoning" (1: present).
+// Parts: "accuracy" (reward/grade.h by what the prompt expects; a reply that was cut is wrong) and
+// "reasoning" (1: present, reward/reasoning.h). No total where the expected answer cannot be read.
 std::unique_ptr<RewardFunction> task_reward(const TaskRewardOptions& options,
                                             const Tokenizer& tokenizer);
-
-// The definition that "reasoning" uses.
-bool reasoning_present(const Completion& completion, const TaskRewardOptions& options,
-                       const Tokenizer& tokenizer);
 
 }  // namespace stapes::train

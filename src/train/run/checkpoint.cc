@@ -119,6 +119,15 @@ void save_optimizer(const fs::path& file, const torch::optim::AdamW& optimizer) 
   write_file_atomically(file, [&](std::ostream& out) { torch::save(optimizer, out); });
 }
 
+void remove_unfinished_checkpoints(const fs::path& run_folder) {
+  std::error_code ignored;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(run_folder / "checkpoints", ignored))
+    if (entry.path().filename().string().find(".tmp-") != std::string::npos)
+      unfinished.push_back(entry.path());
+  for (const auto& path : unfinished) fs::remove_all(path, ignored);
+}
+
 std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
   const auto all = checkpoints(run_folder);
   if (all.empty()) return std::nullopt;

@@ -50,6 +50,8 @@ void save_tensors(const std::filesystem::path& file,
                   const std::vector<std::pair<std::string, torch::Tensor>>& tensors);
 void save_optimizer(const std::filesystem::path& file, const torch::optim::AdamW& optimizer);
 
+// What a run that was killed while it saved has left behind.
+void remove_unfinished_checkpoints(const std::filesystem::path& run_folder);
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run_folder);
 TrainerState load_state(const std::filesystem::path& checkpoint);
 void load_helper(const std::filesystem::path& checkpoint, FrameHelper& helper);

@@ -10,6 +10,9 @@ namespace stapes::train {
 class Progress {
  public:
   Progress(int64_t first_step, int64_t last_step);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() { finish_line(); }
   // On a terminal the line is rewritten in place with a bar; elsewhere each call is a line.
   void show(int64_t step, const std::string& figures);
   // Ends the rewritten line, so that other output starts on a fresh one.

@@ -94,20 +94,20 @@ class RlRun {
     MetricsLog metrics(recipe_.run_folder, "metrics", iteration_);
     MetricsLog test(recipe_.run_folder, "test", iteration_);
     CompletionsLog completions(recipe_.run_folder, iteration_);
-    Progress progress(iteration_, recipe_.iterations);
     try {
       if (iteration_ == 0) begin(test);
       // A run that was stopped in the middle of an evaluation.
       else if (is_due(recipe_.logging.evaluate_every) && test.last_step() < iteration_)
         evaluate(test);
+      Progress progress(iteration_, recipe_.iterations);
       while (iteration_ < recipe_.iterations && !stop_requested())
         step(metrics, test, completions, progress);
     } catch (const Error& error) {
       // Asked to stop: what was begun and is not done is left out.
       if (error.code() != ErrorCode::kCancelled || !stop_requested()) throw;
     }
-    progress.finish_line();
     if (stop_requested() && selected_) save();
+    result_.saved = selected_;
     result_.iterations = iteration_;
     result_.finished = iteration_ == recipe_.iterations;
     if (result_.finished && !recipe_.model.output.empty())
@@ -119,6 +119,12 @@ class RlRun {
  private:
   // Before the first iteration: which prompts, and how well the starting model does.
   void begin(MetricsLog& test) {
+    fmt::print(stderr,
+               "{}: {:.2f} M parameters are trained from {}, by {}; {} prompts x {} replies\n",
+               recipe_.name, static_cast<double>(networks_->trained_parameters()) / 1e6,
+               recipe_.model.init.string(),
+               recipe_.has_critic() ? "ppo with as many of a critic" : recipe_.advantage.estimator,
+               recipe_.rollout.prompts, recipe_.rollout.samples);
     if (!selected_) select();
     save();
     evaluate(test);
@@ -313,11 +319,12 @@ class RlRun {
 
   // On prompts that are never trained on: greedy, and sampled as in training.
   void evaluate(MetricsLog& log) {
-    const int count = recipe_.logging.evaluation_prompts;
+    auto count = static_cast<uint64_t>(recipe_.logging.evaluation_prompts);
+    if (prompts_->evaluation_count() > 0) count = std::min(count, prompts_->evaluation_count());
     if (count == 0) return;
     if (evaluation_prompts_.empty())
-      for (int i = 0; i < count; ++i)
-        evaluation_prompts_.push_back(prompts_->get(Phase::kEvaluation, static_cast<uint64_t>(i)));
+      for (uint64_t i = 0; i < count; ++i)
+        evaluation_prompts_.push_back(prompts_->get(Phase::kEvaluation, i));
     const auto figures_at = [&](double temperature) {
       std::vector<Rollout> rollouts =
           engine_->generate(evaluation_prompts_, {.samples = 1,

@@ -22,6 +22,7 @@ struct RlOptions {
 struct RlResult {
   int64_t iterations = 0;
   bool finished = false;
+  bool saved = false;   // there is a checkpoint to go on from
   double reward = 0;    // of the last iteration, mean
   double accuracy = 0;  // of the last evaluation, greedy
 };

@@ -71,6 +71,7 @@ std::optional<fs::path> open_run(const fs::path& run_folder, const std::string& 
          "run_folder",
          run_folder.string(), checkpoint->filename().string());
   if (!resume) write_file_atomically(run_folder / "recipe.toml", recipe_text);
+  remove_unfinished_checkpoints(run_folder);
   return checkpoint;
 }
 
