@@ -89,6 +89,12 @@ class RecipeReader {
 
   // name and run_folder; the folder is runs/NAME where none is given.
   void read_name(std::string& name, std::filesystem::path& run_folder);
+  // Of the recipe itself, outside of all tables.
+  template <typename T>
+  void read(const char* key, T& value) {
+    top_.read(key, value);
+  }
+  const toml::node* child(const char* key) { return top_.child(key); }
   // Calls `read` with the table of this name, if there is one.
   template <typename Read>
   void section(const char* name, Read&& read) {

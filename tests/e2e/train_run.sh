@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# stapes-train run as a user runs it: stages follow each other, what was killed goes on and ends with the same bits,
+# and what changed in between is said.
+source "$(dirname "$0")/lib.sh"
+[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
+
+cat >listen.toml <<END
+name = "listen"
+[model]
+init = "$SOURCE/models/tiny"
+[data]
+melody_share = 1.0
+curriculum = [{ from_step = 0, max_digits = 1, max_notes = 3 }]
+[optimizer]
+steps = 6
+clips_per_step = 2
+warmup_steps = 1
+learning_rate = 1e-4
+[logging]
+checkpoint_every = 1
+evaluate_every = 6
+evaluation_clips = 2
+END
+cat >reinforce.toml <<END
+name = "reinforce"
+[model]
+init = "$SOURCE/models/tiny"
+[data]
+tasks = ["count-notes", "loudness"]
+max_notes = 3
+[rollout]
+prompts = 2
+samples = 4
+max_tokens = 40
+[critic]
+minibatches = 2
+warmup_iterations = 1
+[logging]
+checkpoint_every = 1
+evaluation_prompts = 2
+[run]
+iterations = 3
+END
+# pipeline NAME
+pipeline() {
+  cat >"$1.toml" <<END
+name = "$1"
+run_folder = "$work/$1"
+output = "$work/$1-model"
+[[stage]]
+name = "listen"
+kind = "sft"
+recipe = "listen.toml"
+[[stage]]
+name = "reinforce"
+kind = "rl"
+recipe = "reinforce.toml"
+[evaluation]
+examples_per_task = 2
+tasks = ["count-notes"]
+END
+}
+state_of() { grep -A 3 "\"name\": \"$2\"" "$1/manifest.json" | grep -q '"state": "done"' && echo done || echo open; }
+wait_for() {
+  local tries
+  for ((tries = 0; tries < 2000; ++tries)); do
+    [[ -e $1 ]] && return
+    sleep 0.05
+  done
+  failed "no $1 after 100 s"
+}
+
+pipeline whole
+succeeds "$TRAIN" run whole.toml
+has out "$work/whole-model"
+has err "[1 of 2] listen (sft)" "[2 of 2] reinforce (rl)" "count-notes"
+[[ $(state_of whole listen) == done && $(state_of whole reinforce) == done ]] || failed "manifest: $(cat whole/manifest.json)"
+has whole/manifest.json '"with_thinking"' "$work/whole/listen/model"
+succeeds "$STAPES" ask --model "$work/whole-model" "$sample" "Which digits are spoken?"
+
+# Killed in each stage.
+pipeline killed
+flags=()
+for point in listen/checkpoints/step-00000003 reinforce/checkpoints/step-00000001; do
+  "$TRAIN" run killed.toml "${flags[@]}" 2>>killed.log &
+  pid=$!
+  wait_for "killed/$point"
+  sleep "0.$((RANDOM % 10))"
+  kill -9 "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  flags=(--resume)
+done
+succeeds "$TRAIN" run killed.toml --resume
+has err "done already"
+for model in listen/model reinforce/model; do
+  cmp "whole/$model/model.safetensors" "killed/$model/model.safetensors" ||
+    failed "$model is not that of the run that was never interrupted"
+done
+cmp whole-model/model.safetensors killed-model/model.safetensors || failed "another model at the end"
+
+# Nothing is done twice; what changed is said.
+before=$(stat -c %Y%i whole/reinforce/model/model.safetensors)
+succeeds "$TRAIN" run whole.toml --resume
+[[ $(stat -c %Y%i whole/reinforce/model/model.safetensors) == "$before" ]] || failed "the last stage was done again"
+
+# refused STATUS MESSAGE ARGUMENTS...
+refused() {
+  local expected=$1 message=$2
+  shift 2
+  run "$TRAIN" run "$@"
+  ((status == expected)) || failed "status $status in place of $expected of: run $*"
+  [[ $(tail -n 1 err) == "stapes-train: "*"$message"* ]] || failed "no \"$message\" of: run $*"
+}
+refused 66 "none.toml" none.toml
+refused 64 "already holds a run" whole.toml
+pipeline new
+refused 66 "there is no $work/new/manifest.json" new.toml --resume
+sed -i 's/kind = "rl"/kind = "rlhf"/' new.toml
+refused 65 'kind must be "sft", "rl", "mgrd" or "dpo", got "rlhf"' new.toml
+pipeline new
+sed -i 's/recipe = "reinforce.toml"/recipe = "gone.toml"/' new.toml
+refused 66 "gone.toml" new.toml
+refused 65 "expected one [[stage]] or more" listen.toml
+cp whole/listen/model/model.safetensors kept
+printf 'x' >>whole/listen/model/model.safetensors
+refused 65 "has changed since stage listen was done" whole.toml --resume
+mv kept whole/listen/model/model.safetensors
+echo "# another" >>reinforce.toml
+refused 65 "reinforce.toml has changed since stage reinforce was done" whole.toml --resume
