@@ -23,10 +23,12 @@ esac
 # A libtorch of the user's own (Torch_DIR, as CMake's find_package reads it) takes the place of Debian's.
 if [[ $goal != run && -z ${Torch_DIR:-} ]]; then
   # OpenBLAS by name: without it libtorch runs on the reference BLAS, some thirty times slower.
-  packages+=(libtorch-dev libopenblas0-pthread)
+  packages+=(libtorch-dev libopenblas0-pthread libgloo-dev)
 fi
 if [[ $goal == test ]]; then
   packages+=(libgtest-dev libgmock-dev libbenchmark-dev curl openssl)
+  # Any MPI will do to start several processes of stapes-train.
+  command -v mpirun >/dev/null || packages+=(openmpi-bin)
   # The fuzz tests are built by clang; any that the user has will do.
   command -v clang++ >/dev/null || packages+=(clang)
   # Node.js often comes from elsewhere than Debian, so ask for the command and not for the package.
