@@ -2,41 +2,17 @@
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <cstdlib>
-#include <thread>
 
 #include "stapes/error.h"
+#include "train/testing/on_ranks.h"
 
 namespace stapes::train {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-
-uint16_t free_port() {
-  c10d::TCPStoreOptions any;  // port 0: the system chooses
-  any.isServer = true;
-  any.waitWorkers = false;
-  return c10::make_intrusive<c10d::TCPStore>("127.0.0.1", any)->getPort();
-}
-
-// Runs `work` once for each rank: real sockets, in threads of one process.
-template <typename Work>
-void on_ranks(int count, Work work, std::chrono::seconds timeout = std::chrono::seconds(20)) {
-  const uint16_t port = free_port();
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < count; ++rank)
-    threads.emplace_back([=] {
-      work(Ranks({.rank = rank,
-                  .count = count,
-                  .address = "127.0.0.1",
-                  .port = port,
-                  .timeout = timeout}));
-    });
-  for (auto& thread : threads) thread.join();
-}
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(Ranks, OneAloneIsTheIdentity) {
   const Ranks ranks;
@@ -100,7 +76,7 @@ TEST(Ranks, OneThatIsLostIsNoticedAndNamed) {
       std::chrono::seconds(2));
 }
 
-class PlacementTest : public testing::Test {
+class PlacementTest : public ::testing::Test {
  protected:
   void SetUp() override { clear(); }
   void TearDown() override { clear(); }

@@ -92,8 +92,8 @@ bool is_trained(const std::string& parameter, const PolicyRecipe& recipe) {
 }
 
 ActorCritic::ActorCritic(const RlRecipe& recipe, const ModelConfig& config, Parameters start,
-                         int64_t known_ids, torch::Device device)
-    : recipe_(recipe), config_(config), known_ids_(known_ids), device_(device) {
+                         int64_t known_ids, torch::Device device, const Ranks& ranks)
+    : recipe_(recipe), config_(config), known_ids_(known_ids), device_(device), ranks_(ranks) {
   const auto trained = [&](const std::string& name) { return is_trained(name, recipe.policy); };
   policy_ = std::move(start);
   if (recipe.policy.kl != "none" || recipe.logging.reference_share > 0)
@@ -146,6 +146,7 @@ BatchScores ActorCritic::score(std::span<const MicroBatch> batches,
   scores.reference_log_probs.assign(all, std::nan(""));
   if (critic_) scores.values.resize(all);
   for (size_t i = 0; i < batches.size(); ++i) {
+    if (!ranks_.owns(i)) continue;
     const MicroBatch& batch = batches[i];
     const TokenScores of_policy =
         score_tokens(policy_, hidden(policy_, batch), batch.targets, known_ids_, true);
@@ -158,7 +159,23 @@ BatchScores ActorCritic::score(std::span<const MicroBatch> batches,
         score_tokens(*reference_, hidden(*reference_, batch), batch.targets, known_ids_, false);
     spread(of_reference.log_probs, batch, scores.reference_log_probs);
   }
+  ranks_.sum(scores.log_probs, "log-probabilities");
+  ranks_.sum(scores.entropies, "entropies");
+  ranks_.sum(scores.values, "values");
+  share_references(batches, with_reference, scores.reference_log_probs);
   return scores;
+}
+
+void ActorCritic::share_references(std::span<const MicroBatch> batches,
+                                   const std::vector<bool>& with_reference,
+                                   std::vector<double>& log_probs) const {
+  if (ranks_.alone()) return;
+  for (double& value : log_probs)
+    if (std::isnan(value)) value = 0;
+  ranks_.sum(log_probs, "the starting model's log-probabilities");
+  for (size_t i = 0; i < batches.size(); ++i)
+    if (!with_reference[i])
+      spread(torch::full({batches[i].tokens}, std::nan("")), batches[i], log_probs);
 }
 
 std::vector<Minibatch> ActorCritic::minibatches(std::span<const MicroBatch> batches, int count,
@@ -177,8 +194,11 @@ double ActorCritic::policy_gradients(const Minibatch& minibatch, const BatchScor
   const PolicyRecipe& recipe = recipe_.policy;
   const int64_t tokens = count_tokens(minibatch);
   double loss_sum = 0;
+  RatioFigures own_ratios;
   policy_optimizer_->zero_gradients();
-  for (const MicroBatch* batch : minibatch) {
+  for (size_t i = 0; i < minibatch.size(); ++i) {
+    if (!ranks_.owns(i)) continue;
+    const MicroBatch* batch = minibatch[i];
     const Tensor log_probs =
         score_tokens(policy_, hidden(policy_, *batch), batch->targets, known_ids_, false).log_probs;
     const Tensor old = pick(scores.log_probs, *batch);
@@ -190,9 +210,11 @@ double ActorCritic::policy_gradients(const Minibatch& minibatch, const BatchScor
     }
     loss.backward();
     loss_sum += loss.item<double>();
-    note_ratios(log_probs.detach(), old, advantages, recipe.clip, ratios);
+    note_ratios(log_probs.detach(), old, advantages, recipe.clip, own_ratios);
   }
-  return loss_sum;
+  policy_optimizer_->sum_gradients(ranks_, "the policy's gradients");
+  share_ratios(own_ratios, ratios);
+  return sum_of_losses(loss_sum);
 }
 
 double ActorCritic::critic_gradients(const Minibatch& minibatch, const BatchScores& scores,
@@ -200,13 +222,41 @@ double ActorCritic::critic_gradients(const Minibatch& minibatch, const BatchScor
   const int64_t tokens = count_tokens(minibatch);
   double loss_sum = 0;
   critic_optimizer_->zero_gradients();
-  for (const MicroBatch* batch : minibatch) {
+  for (size_t i = 0; i < minibatch.size(); ++i) {
+    if (!ranks_.owns(i)) continue;
+    const MicroBatch* batch = minibatch[i];
     const Tensor loss = value_loss(values(*batch), pick(scores.values, *batch),
                                    pick(targets.returns, *batch), recipe_.critic.clip, tokens);
     loss.backward();
     loss_sum += loss.item<double>();
   }
-  return loss_sum;
+  critic_optimizer_->sum_gradients(ranks_, "the critic's gradients");
+  return sum_of_losses(loss_sum);
+}
+
+double ActorCritic::sum_of_losses(double own) const {
+  std::vector<double> sum = {own};
+  ranks_.sum(sum, "losses");
+  return sum[0];
+}
+
+void ActorCritic::share_ratios(const RatioFigures& own, RatioFigures& all) const {
+  // Sums of what each rank knows, and for extremes a place of its own for each rank.
+  const auto count = static_cast<size_t>(ranks_.count()), rank = static_cast<size_t>(ranks_.rank());
+  std::vector<double> sums = {static_cast<double>(own.clipped), static_cast<double>(own.tokens),
+                              own.kl_sum};
+  std::vector<double> extremes(2 * count, 0.0);
+  if (own.tokens > 0) extremes[2 * rank] = own.low, extremes[2 * rank + 1] = own.high;
+  ranks_.sum(sums, "ratios");
+  ranks_.sum(extremes, "ratios");
+  for (size_t i = 0; i < count; ++i) {
+    if (extremes[2 * i + 1] == 0) continue;  // it had no micro-batch; a ratio is never 0
+    all.low = std::min(all.low, extremes[2 * i]);
+    all.high = std::max(all.high, extremes[2 * i + 1]);
+  }
+  all.clipped += static_cast<int64_t>(sums[0]);
+  all.tokens += static_cast<int64_t>(sums[1]);
+  all.kl_sum += sums[2];
 }
 
 UpdateFigures ActorCritic::update_policy(std::span<const MicroBatch> batches,

@@ -11,6 +11,7 @@
 
 #include "spec/model_config.h"
 #include "train/nn/parameters.h"
+#include "train/parallel/ranks.h"
 #include "train/rl/micro_batch.h"
 #include "train/rl_recipe.h"
 #include "train/run/optimizer.h"
@@ -52,9 +53,11 @@ using Minibatch = std::vector<const MicroBatch*>;
 class ActorCritic {
  public:
   // `start` are the weights to begin with; the critic is a copy of them with a head of zeros.
-  // known_ids: tokens that the sampler knows. `recipe` outlives the object.
+  // known_ids: tokens that the sampler knows. `recipe` and `ranks` outlive the object.
+  // Several ranks all have all replies and their micro-batches. Each computes with some of them;
+  // scores and gradients are summed, so that they are those of one rank alone but for rounding.
   ActorCritic(const RlRecipe& recipe, const ModelConfig& config, Parameters start,
-              int64_t known_ids, torch::Device device);
+              int64_t known_ids, torch::Device device, const Ranks& ranks);
 
   // One pass over all replies without gradients, with the same micro-batches as the updates.
   // with_reference[i]: whether micro-batch i is measured against the starting model.
@@ -94,11 +97,17 @@ class ActorCritic {
   std::vector<Minibatch> minibatches(std::span<const MicroBatch> batches, int count,
                                      uint64_t purpose, int64_t iteration, int epoch) const;
   std::vector<std::pair<std::string, torch::Tensor>> critic_tensors() const;
+  void share_references(std::span<const MicroBatch> batches,
+                        const std::vector<bool>& with_reference,
+                        std::vector<double>& log_probs) const;
+  void share_ratios(const RatioFigures& own, RatioFigures& all) const;
+  double sum_of_losses(double own) const;
 
   const RlRecipe& recipe_;
   const ModelConfig config_;
   int64_t known_ids_;
   torch::Device device_;
+  const Ranks& ranks_;
   Parameters policy_;
   std::optional<Parameters> reference_;  // the starting model, where anything asks for it
   std::optional<Parameters> critic_;

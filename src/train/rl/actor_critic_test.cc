@@ -9,6 +9,8 @@
 #include "train/rl/health.h"
 #include "train/rl/targets.h"
 
+#include "train/testing/on_ranks.h"
+
 namespace stapes::train {
 namespace {
 
@@ -19,6 +21,11 @@ const fs::path kModel = fs::path(STAPES_SOURCE_DIR) / "models" / "tiny";
 RlRecipe recipe_with(const std::string& more = "") {
   return parse_rl_recipe("name = \"t\"\n[model]\ninit = \"" + kModel.string() + "\"\n" + more,
                          "test.toml");
+}
+
+const Ranks& one_rank() {
+  static const Ranks kAlone;
+  return kAlone;
 }
 
 // Everything up to an update, for a mixed batch: sound and text, replies of many lengths.
@@ -36,10 +43,10 @@ struct Batch {
   BatchScores scores;
   BatchTargets targets;
 
-  explicit Batch(RlRecipe given, int64_t most_rows = 600)
+  explicit Batch(RlRecipe given, int64_t most_rows = 600, const Ranks& ranks = one_rank())
       : recipe(std::move(given)),
         networks(recipe, config, Parameters::load(kModel, config),
-                 static_cast<int64_t>(tokenizer.size()), torch::kCPU),
+                 static_cast<int64_t>(tokenizer.size()), torch::kCPU, ranks),
         engine(config, files, networks.policy(), {.live_sequences = 32, .max_tokens = 90}) {
     const auto world = world_prompts({.tasks = {"count-notes", "loudness"}, .seed = 3});
     for (uint64_t i = 0; i < 3; ++i) prompts.push_back(world->get(Phase::kTraining, i));
@@ -49,8 +56,9 @@ struct Batch {
     text.expected.text = "3";
     prompts.push_back(text);
     recipe.rollout.samples = 4;
-    rollouts = engine.generate(prompts, {.samples = 4, .max_tokens = 90, .seed = 7});
-    grade(prompts, rollouts, *task_reward({}, tokenizer));
+    rollouts =
+        engine.generate(prompts, {.samples = 4, .max_tokens = 90, .seed = 7, .ranks = &ranks});
+    grade(prompts, rollouts, *task_reward({}, tokenizer), ranks);
     read = read_prompts(prompts, tokenizer, networks.policy(), config, torch::kCPU);
     cut(most_rows);
     targets = make_targets(rollouts, scores, recipe);
@@ -102,6 +110,32 @@ std::map<std::string, torch::Tensor> copies(const Parameters& parameters) {
   return copies;
 }
 
+// Replies are keyed by their prompt, and every micro-batch is computed by one rank as one alone
+// would: the same bits. Only the gradients' sum has another order.
+TEST_F(ActorCriticTest, TwoRanksComputeWhatOneDoes) {
+  const std::string kl = "[policy]\nkl = \"k3\"\nkl_weight = 0.1\n";
+  constexpr int64_t kMostRows = 250;
+  Batch one(recipe_with(kl), kMostRows);
+  ASSERT_GT(one.batches.size(), 2u);
+  const auto expected = one.policy_gradients();
+  const double critic_loss = one.networks.critic_gradients(one.all(), one.scores, one.targets);
+  on_ranks(2, [&](const Ranks& ranks) {
+    Batch two(recipe_with(kl), kMostRows, ranks);
+    ASSERT_EQ(two.rollouts.size(), one.rollouts.size());
+    for (size_t i = 0; i < one.rollouts.size(); ++i) {
+      EXPECT_EQ(two.rollouts[i].ids, one.rollouts[i].ids);
+      EXPECT_EQ(two.rollouts[i].logprobs, one.rollouts[i].logprobs);
+      EXPECT_EQ(two.rollouts[i].reward.total, one.rollouts[i].reward.total);
+    }
+    EXPECT_EQ(two.scores.log_probs, one.scores.log_probs);
+    EXPECT_EQ(two.scores.values, one.scores.values);
+    EXPECT_EQ(two.scores.reference_log_probs, one.scores.reference_log_probs);
+    EXPECT_LT(distance(expected, two.policy_gradients()), 1e-6);
+    EXPECT_NEAR(two.networks.critic_gradients(two.all(), two.scores, two.targets), critic_loss,
+                1e-9);
+  });
+}
+
 // One reply a sequence, several that share their prompt's rows, everything in one pass: the
 // engine's own log-probabilities each time. f32 sums in other orders, over some dozen products:
 // 1e-5 on average, and the rarest tokens (log-probability -10 and below) are off by more.
@@ -126,7 +160,7 @@ TEST_F(ActorCriticTest, OtherWeightsAreNoticed) {
   Batch batch(recipe_with());
   const torch::NoGradGuard no_grad;
   ActorCritic other(batch.recipe, batch.config, Parameters::load(kModel, batch.config),
-                    static_cast<int64_t>(batch.tokenizer.size()), torch::kCPU);
+                    static_cast<int64_t>(batch.tokenizer.size()), torch::kCPU, one_rank());
   other.policy().at("model.norm.weight").mul_(1.01);
   const BatchScores scores = other.score(batch.batches, std::vector<bool>(batch.batches.size()));
   EXPECT_GT(compare_log_probs(batch.rollouts, scores).mean, 1e-5);

@@ -20,8 +20,12 @@ Selection try_out(const PromptSource& source, const RolloutEngine& engine, Rewar
         engine.generate(prompts, {.samples = options.range.samples,
                                   .max_tokens = options.max_tokens,
                                   .seed = mix64(options.seed ^ mix64(begin)),
-                                  .stop = options.stop});
-    grade(prompts, rollouts, reward);
+                                  .stop = options.stop,
+                                  .ranks = options.ranks});
+    if (options.ranks != nullptr)
+      grade(prompts, rollouts, reward, *options.ranks);
+    else
+      grade(prompts, rollouts, reward);
     right.resize(end, 0);
     for (const Rollout& rollout : rollouts)
       right[begin + rollout.prompt] += rollout.reward.parts.at(kAccuracyPart) >= 1 ? 1 : 0;

@@ -18,6 +18,7 @@ struct TryOutOptions {
   int prompts_at_once = 64;
   uint64_t seed = 0;
   const std::atomic<bool>* stop = nullptr;  // as in Generator::generate_batch
+  const Ranks* ranks = nullptr;             // as in RolloutOptions
   std::function<void(int64_t done, int64_t all)> on_progress = {};
 };
 

@@ -6,6 +6,7 @@
 #include "base/available_memory.h"
 #include "base/check.h"
 #include "base/fail.h"
+#include "train/rl/rollout_exchange.h"
 
 namespace stapes::train {
 namespace {
@@ -70,6 +71,29 @@ void check_reward(const Reward& reward, const RolloutPrompt& prompt,
            part);
 }
 
+// Every rank's part of the replies, in order of prompts. A rank that was asked to stop says so, and
+// then all stop.
+std::vector<Rollout> all_parts(std::span<const Rollout> own, bool cancelled, const Ranks& ranks) {
+  std::vector<Rollout> all;
+  bool any_cancelled = false;
+  for (const std::string& part : ranks.gather(cancelled ? "" : packed(own), "rollouts")) {
+    any_cancelled |= part.empty();
+    if (part.empty()) continue;
+    std::vector<Rollout> rollouts = unpacked_rollouts(part);
+    std::ranges::move(rollouts, std::back_inserter(all));
+  }
+  if (any_cancelled) fail(ErrorCode::kCancelled, "a rank was asked to stop");
+  std::ranges::stable_sort(all, {}, &Rollout::prompt);
+  return all;
+}
+
+std::vector<Reward> rewards_by_leader(std::span<const Completion> completions,
+                                      RewardFunction& reward, const Ranks& ranks) {
+  if (ranks.alone()) return reward.grade(completions);
+  const std::string bytes = ranks.leads() ? packed(reward.grade(completions)) : "";
+  return unpacked_rewards(ranks.gather(bytes, "rewards").front());
+}
+
 }  // namespace
 
 Completion Rollout::completion(const RolloutPrompt& of_prompt) const {
@@ -107,33 +131,46 @@ void RolloutEngine::refresh(const Parameters& policy) {
 
 std::vector<Rollout> RolloutEngine::generate(std::span<const RolloutPrompt> prompts,
                                              const RolloutOptions& options) const {
+  const bool shared = options.ranks != nullptr && !options.ranks->alone();
   std::vector<Request> requests;
-  for (const RolloutPrompt& prompt : prompts) {
+  std::vector<size_t> asked;  // which prompt each request is about
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (shared && !options.ranks->owns(i)) continue;
+    const RolloutPrompt& prompt = prompts[i];
     Request request;
     request.messages = prompt.messages;
     request.clips = prompt.clips;
     request.samples = options.samples;
     request.sampling.temperature = options.temperature;
     request.sampling.seed = options.seed;
-    request.sampling.sequence = requests.size() * static_cast<size_t>(options.samples);
+    // Keyed by the prompt's place, so that it does not matter who answers it.
+    request.sampling.sequence = i * static_cast<size_t>(options.samples);
     request.sampling.max_tokens = options.max_tokens;
     request.sampling.logprobs = 0;
     requests.push_back(std::move(request));
+    asked.push_back(i);
   }
-  std::vector<Generation> generations = generator_->generate_batch(requests, options.stop);
   std::vector<Rollout> rollouts;
-  for (size_t i = 0; i < generations.size(); ++i)
-    rollouts.push_back(rollout_of(i / static_cast<size_t>(options.samples),
-                                  std::move(generations[i]), tokenizer()));
-  return rollouts;
+  bool cancelled = false;
+  try {
+    std::vector<Generation> generations;
+    if (!requests.empty()) generations = generator_->generate_batch(requests, options.stop);
+    for (size_t i = 0; i < generations.size(); ++i)
+      rollouts.push_back(rollout_of(asked[i / static_cast<size_t>(options.samples)],
+                                    std::move(generations[i]), tokenizer()));
+  } catch (const Error& error) {
+    if (!shared || error.code() != ErrorCode::kCancelled) throw;
+    cancelled = true;
+  }
+  return shared ? all_parts(rollouts, cancelled, *options.ranks) : rollouts;
 }
 
 size_t grade(std::span<const RolloutPrompt> prompts, std::vector<Rollout>& rollouts,
-             RewardFunction& reward) {
+             RewardFunction& reward, const Ranks& ranks) {
   std::vector<Completion> completions;
   for (const Rollout& rollout : rollouts)
     completions.push_back(rollout.completion(prompts[rollout.prompt]));
-  std::vector<Reward> rewards = reward.grade(completions);
+  std::vector<Reward> rewards = rewards_by_leader(completions, reward, ranks);
   if (rewards.size() != rollouts.size())
     fail(ErrorCode::kInvalidData, "the reward function gave {} rewards for {} replies",
          rewards.size(), rollouts.size());

@@ -12,6 +12,7 @@
 #include "engine/generator.h"
 #include "spec/model_config.h"
 #include "train/nn/parameters.h"
+#include "train/parallel/ranks.h"
 #include "train/rl/prompts.h"
 #include "train/rl/reward.h"
 #include "train/run/checkpoint.h"
@@ -37,6 +38,8 @@ struct RolloutOptions {
   double temperature = 1;  // 0: greedy, for evaluations
   uint64_t seed = 0;
   const std::atomic<bool>* stop = nullptr;  // as in Generator::generate_batch
+  // Each prompt is answered by one of them; all get all replies, the same as one alone would.
+  const Ranks* ranks = nullptr;
 };
 
 struct RolloutEngineOptions {
@@ -70,9 +73,10 @@ class RolloutEngine {
 };
 
 // Grades in place, and takes out those that nobody could judge; returns how many these were.
+// Of several ranks only the first asks `reward`, which may cost money or be of two minds.
 // Throws kInvalidData where a reward is not finite or parts are missing.
 size_t grade(std::span<const RolloutPrompt> prompts, std::vector<Rollout>& rollouts,
-             RewardFunction& reward);
+             RewardFunction& reward, const Ranks& ranks = Ranks());
 
 std::vector<double> rewards_of(std::span<const Rollout> rollouts);
 std::vector<size_t> groups_of(std::span<const Rollout> rollouts);  // their prompts

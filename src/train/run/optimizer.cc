@@ -72,6 +72,14 @@ Optimizer::Optimizer(const OptimizerSettings& settings, std::vector<ParameterGro
   adamw_.emplace(std::move(torch_groups), torch::optim::AdamWOptions(settings.learning_rate));
 }
 
+void Optimizer::sum_gradients(const Ranks& ranks, const std::string& what) {
+  if (ranks.alone()) return;
+  std::vector<torch::Tensor> tensors;
+  for (const auto& group : adamw_->param_groups())
+    for (const auto& tensor : group.params()) tensors.push_back(tensor);
+  ranks.sum_gradients(tensors, what);
+}
+
 double Optimizer::clip_gradients() {
   std::vector<torch::Tensor> gradients, squares;
   for (const auto& group : adamw_->param_groups())

@@ -8,6 +8,7 @@
 
 #include "train/nn/losses.h"
 #include "train/nn/parameters.h"
+#include "train/parallel/ranks.h"
 #include "train/recipe.h"
 
 namespace stapes::train {
@@ -42,6 +43,8 @@ class Optimizer {
   Optimizer(const OptimizerSettings& settings, std::vector<ParameterGroup> groups);
 
   void zero_gradients() { adamw_->zero_grad(); }
+  // Of all ranks: after it each has the gradients of the whole batch.
+  void sum_gradients(const Ranks& ranks, const std::string& what);
   // Scales all gradients down to the global norm that is allowed; returns the norm before.
   double clip_gradients();
   // Updates the weights; returns the learning rate that was used.

@@ -16,13 +16,15 @@ std::string clock_time(double seconds) {
 
 }  // namespace
 
-Progress::Progress(int64_t first_step, int64_t last_step)
+Progress::Progress(int64_t first_step, int64_t last_step, bool shown)
     : first_step_(first_step),
       last_step_(last_step),
       start_(std::chrono::steady_clock::now()),
-      terminal_(::isatty(STDERR_FILENO) != 0) {}
+      terminal_(::isatty(STDERR_FILENO) != 0),
+      shown_(shown) {}
 
 void Progress::show(int64_t step, const std::string& figures) {
+  if (!shown_) return;
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const auto done = static_cast<double>(std::max<int64_t>(step - first_step_, 1));

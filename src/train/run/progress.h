@@ -9,7 +9,8 @@ namespace stapes::train {
 
 class Progress {
  public:
-  Progress(int64_t first_step, int64_t last_step);
+  // Where it is not shown (of several ranks one is enough), all below does nothing.
+  Progress(int64_t first_step, int64_t last_step, bool shown = true);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress() { finish_line(); }
@@ -22,6 +23,7 @@ class Progress {
   int64_t first_step_, last_step_;
   std::chrono::steady_clock::time_point start_;
   bool terminal_;
+  bool shown_;
   bool line_open_ = false;
 };
 

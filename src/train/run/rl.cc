@@ -67,17 +67,18 @@ class RlRun {
   RlRun(const RlRecipe& recipe, const RlOptions& options)
       : recipe_(recipe),
         options_(options),
+        ranks_(options.ranks != nullptr ? *options.ranks : alone_),
         device_(prepare_libtorch(recipe.threads, recipe.dtype)),
         config_(load_config(recipe.model.init)),
         files_(read_model_files(recipe.model.init)),
         start_(Parameters::load(recipe.model.init, config_)),
         start_fingerprint_(fingerprint_of(files_, start_)),
-        checkpoint_(open_run(recipe.run_folder, recipe.source_text, options.resume)) {
+        checkpoint_(open_run(recipe.run_folder, recipe.source_text, options.resume, ranks_)) {
     for (const auto& name : start_.names()) start_.at(name) = start_[name].to(device_);
     const Tokenizer tokenizer =
         Tokenizer::parse(files_.tokenizer_json, (recipe.model.init / "tokenizer.json").string());
     networks_.emplace(recipe, config_, std::move(start_), static_cast<int64_t>(tokenizer.size()),
-                      device_);
+                      device_, ranks_);
     engine_.emplace(config_, files_, networks_->policy(),
                     RolloutEngineOptions{.threads = recipe.threads,
                                          .live_sequences = recipe.rollout.live_sequences,
@@ -91,26 +92,28 @@ class RlRun {
   }
 
   RlResult run() {
-    MetricsLog metrics(recipe_.run_folder, "metrics", iteration_);
-    MetricsLog test(recipe_.run_folder, "test", iteration_);
-    CompletionsLog completions(recipe_.run_folder, iteration_);
+    const fs::path logs = log_folder(recipe_.run_folder, ranks_);
+    MetricsLog metrics(logs, "metrics", iteration_);
+    MetricsLog test(logs, "test", iteration_);
+    CompletionsLog completions(logs, iteration_);
     try {
       if (iteration_ == 0) begin(test);
       // A run that was stopped in the middle of an evaluation.
       else if (is_due(recipe_.logging.evaluate_every) && test.last_step() < iteration_)
         evaluate(test);
-      Progress progress(iteration_, recipe_.iterations);
-      while (iteration_ < recipe_.iterations && !stop_requested())
+      Progress progress(iteration_, recipe_.iterations, ranks_.leads());
+      while (iteration_ < recipe_.iterations && !all_stop())
         step(metrics, test, completions, progress);
     } catch (const Error& error) {
       // Asked to stop: what was begun and is not done is left out.
-      if (error.code() != ErrorCode::kCancelled || !stop_requested()) throw;
+      if (error.code() != ErrorCode::kCancelled) throw;
+      stopped_ = true;
     }
-    if (stop_requested() && selected_) save();
+    if (stopped_ && selected_) save();
     result_.saved = selected_;
     result_.iterations = iteration_;
     result_.finished = iteration_ == recipe_.iterations;
-    if (result_.finished && !recipe_.model.output.empty())
+    if (result_.finished && !recipe_.model.output.empty() && ranks_.leads())
       write_model_folder(recipe_.model.output, files_, on_cpu(networks_->policy()),
                          save_dtype(recipe_.model.save_dtype));
     return result_;
@@ -119,12 +122,11 @@ class RlRun {
  private:
   // Before the first iteration: which prompts, and how well the starting model does.
   void begin(MetricsLog& test) {
-    fmt::print(stderr,
-               "{}: {:.2f} M parameters are trained from {}, by {}; {} prompts x {} replies\n",
-               recipe_.name, static_cast<double>(networks_->trained_parameters()) / 1e6,
-               recipe_.model.init.string(),
-               recipe_.has_critic() ? "ppo with as many of a critic" : recipe_.advantage.estimator,
-               recipe_.rollout.prompts, recipe_.rollout.samples);
+    say("{}: {:.2f} M parameters are trained from {}, by {}; {} prompts x {} replies\n",
+        recipe_.name, static_cast<double>(networks_->trained_parameters()) / 1e6,
+        recipe_.model.init.string(),
+        recipe_.has_critic() ? "ppo with as many of a critic" : recipe_.advantage.estimator,
+        recipe_.rollout.prompts, recipe_.rollout.samples);
     if (!selected_) select();
     save();
     evaluate(test);
@@ -159,11 +161,12 @@ class RlRun {
         engine_->generate(it.prompts, {.samples = recipe_.rollout.samples,
                                        .max_tokens = recipe_.rollout.max_tokens,
                                        .seed = stream_seed(recipe_, kRollouts, iteration_),
-                                       .stop = options_.stop});
+                                       .stop = options_.stop,
+                                       .ranks = &ranks_});
     it.rollout_s = seconds_since(start);
 
     start = Clock::now();
-    it.unjudged = grade(it.prompts, it.rollouts, *reward_);
+    it.unjudged = grade(it.prompts, it.rollouts, *reward_, ranks_);
     if (it.rollouts.empty()) {
       note_trouble(it, "no reply could be graded");
       return it;
@@ -261,7 +264,7 @@ class RlRun {
   // Numbers that are not finite: the batch is kept, so that it can be looked at.
   void note_trouble(const Iteration& it, const std::string& trouble) {
     std::string hint;
-    if (!trouble.empty())
+    if (!trouble.empty() && ranks_.leads())
       hint = "; the batch is " + save_bad_batch(recipe_.run_folder, iteration_, it).string();
     guard_.note(trouble, iteration_, recipe_.run_folder, hint);
   }
@@ -296,7 +299,7 @@ class RlRun {
 
   void choose_prompts() {
     const SelectionRecipe& wanted = recipe_.selection;
-    Progress progress(0, wanted.pool);
+    Progress progress(0, wanted.pool, ranks_.leads());
     selection_ = try_out(
         *prompts_, *engine_, *reward_,
         {.pool = wanted.pool,
@@ -305,10 +308,13 @@ class RlRun {
          .prompts_at_once = 2 * recipe_.rollout.prompts,
          .seed = stream_seed(recipe_, kSelection, 0),
          .stop = options_.stop,
+         .ranks = &ranks_,
          .on_progress = [&](int64_t done, int64_t) { progress.show(done, "prompts tried out"); }});
     progress.finish_line();
-    fmt::print(stderr, "right answers of {}: {}\n", wanted.samples, to_line(selection_));
-    write_file_atomically(recipe_.run_folder / "selection.json", to_json(selection_).dump() + "\n");
+    say("right answers of {}: {}\n", wanted.samples, to_line(selection_));
+    if (ranks_.leads())
+      write_file_atomically(recipe_.run_folder / "selection.json",
+                            to_json(selection_).dump() + "\n");
     if (selection_.kept.empty())
       fail(ErrorCode::kInvalidData,
            "no prompt of {} was answered right {} to {} times of {}: nothing to train on; "
@@ -331,8 +337,9 @@ class RlRun {
                                                   .max_tokens = recipe_.rollout.max_tokens,
                                                   .temperature = temperature,
                                                   .seed = stream_seed(recipe_, kEvaluation, 0),
-                                                  .stop = options_.stop});
-      grade(evaluation_prompts_, rollouts, *reward_);
+                                                  .stop = options_.stop,
+                                                  .ranks = &ranks_});
+      grade(evaluation_prompts_, rollouts, *reward_, ranks_);
       return reply_figures(evaluation_prompts_, rollouts, reward_->parts(), prompts_->tasks());
     };
     Figures all = figures_at(0);
@@ -344,8 +351,8 @@ class RlRun {
     }
     for (auto& [name, value] : figures_at(1)) all.emplace_back("sampled/" + name, value);
     log.write(iteration_, all);
-    fmt::print(stderr, "iteration {}: on {} prompts that are not trained on, greedy:{}\n",
-               iteration_, count, line);
+    say("iteration {}: on {} prompts that are not trained on, greedy:{}\n", iteration_, count,
+        line);
   }
 
   TrainerState state() const {
@@ -362,6 +369,7 @@ class RlRun {
   }
 
   void save() {
+    if (!ranks_.leads()) return;
     save_checkpoint(recipe_.run_folder, iteration_, recipe_.logging.keep_checkpoints,
                     [&](const fs::path& folder) {
                       write_model_folder(folder, files_, on_cpu(networks_->policy()), DType::kF32);
@@ -390,10 +398,22 @@ class RlRun {
     iteration_ = saved.step;
   }
 
-  bool stop_requested() const { return options_.stop != nullptr && options_.stop->load(); }
+  // A signal may come to one of the ranks only.
+  bool all_stop() {
+    const bool here = options_.stop != nullptr && options_.stop->load();
+    return stopped_ = ranks_.any(here, "the question whether to stop");
+  }
+
+  // The first of the ranks speaks.
+  template <typename... Args>
+  void say(fmt::format_string<Args...> format, Args&&... args) const {
+    if (ranks_.leads()) fmt::print(stderr, format, std::forward<Args>(args)...);
+  }
 
   const RlRecipe& recipe_;
   const RlOptions& options_;
+  const Ranks alone_;
+  const Ranks& ranks_;
   torch::Device device_;
   ModelConfig config_;
   ModelFiles files_;
@@ -407,6 +427,7 @@ class RlRun {
   std::vector<RolloutPrompt> evaluation_prompts_;
   Selection selection_;
   bool selected_ = false;
+  bool stopped_ = false;  // on request, before the end
   bool critic_ready_ = false;
   bool warned_of_truncation_ = false;
   int64_t iteration_ = 0;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "train/parallel/ranks.h"
 #include "train/rl/prompts.h"
 #include "train/rl/reward.h"
 #include "train/rl_recipe.h"
@@ -17,6 +18,7 @@ struct RlOptions {
   // In place of what the recipe asks for.
   std::shared_ptr<const PromptSource> prompts = nullptr;
   std::shared_ptr<RewardFunction> reward = nullptr;
+  const Ranks* ranks = nullptr;  // the processes that share this run; none: it is alone
 };
 
 struct RlResult {

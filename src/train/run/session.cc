@@ -54,8 +54,10 @@ Bf16Products::~Bf16Products() {
   at::autocast::clear_cache();
 }
 
-std::optional<fs::path> open_run(const fs::path& run_folder, const std::string& recipe_text,
-                                 bool resume) {
+namespace {
+
+std::optional<fs::path> open_run_alone(const fs::path& run_folder, const std::string& recipe_text,
+                                       bool resume) {
   std::error_code error;
   fs::create_directories(run_folder, error);
   if (error)
@@ -73,6 +75,37 @@ std::optional<fs::path> open_run(const fs::path& run_folder, const std::string& 
   if (!resume) write_file_atomically(run_folder / "recipe.toml", recipe_text);
   remove_unfinished_checkpoints(run_folder);
   return checkpoint;
+}
+
+}  // namespace
+
+std::optional<fs::path> open_run(const fs::path& run_folder, const std::string& recipe_text,
+                                 bool resume, const Ranks& ranks) {
+  if (ranks.alone()) return open_run_alone(run_folder, recipe_text, resume);
+  std::string said;
+  std::optional<Error> error;
+  if (ranks.leads()) try {
+      const auto checkpoint = open_run_alone(run_folder, recipe_text, resume);
+      said = "from:" + checkpoint.value_or("").string();
+    } catch (const Error& thrown) {
+      error = thrown;
+      said = fmt::format("{}:{}", static_cast<int>(thrown.code()), thrown.what());
+    }
+  said = ranks.gather(said, "the run's folder").front();
+  if (error) throw *error;
+  const std::string text = said.substr(said.find(':') + 1);
+  if (!said.starts_with("from:")) throw Error(static_cast<ErrorCode>(std::stoi(said)), text);
+  return text.empty() ? std::nullopt : std::optional<fs::path>(text);
+}
+
+fs::path log_folder(const fs::path& run_folder, const Ranks& ranks) {
+  if (ranks.leads()) return run_folder;
+  const fs::path folder = run_folder / fmt::format("rank-{}", ranks.rank());
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    fail(ErrorCode::kIo, "cannot create the folder {}: {}", folder.string(), error.message());
+  return folder;
 }
 
 void check_unchanged(const fs::path& checkpoint, const TrainerState& state,

@@ -10,6 +10,7 @@
 
 #include "tensor/tensor.h"
 #include "train/nn/parameters.h"
+#include "train/parallel/ranks.h"
 #include "train/run/checkpoint.h"
 
 namespace stapes::train {
@@ -38,9 +39,13 @@ class Bf16Products {
 
 // Makes the run's folder and keeps the recipe's text in it. Returns the checkpoint to go on from;
 // none for a new run. Throws kNotFound (resume without a checkpoint), kUsage (a new run in the
-// folder of an old one), kIo.
+// folder of an old one), kIo; what the first of several ranks throws, all throw.
 std::optional<std::filesystem::path> open_run(const std::filesystem::path& run_folder,
-                                              const std::string& recipe_text, bool resume);
+                                              const std::string& recipe_text, bool resume,
+                                              const Ranks& ranks = Ranks());
+
+// Where a rank's logs go: the first one's are the run's, the others' are in RUN/rank-N.
+std::filesystem::path log_folder(const std::filesystem::path& run_folder, const Ranks& ranks);
 
 // Throws kInvalidData where `checkpoint` is of another stage, or was made with another recipe or
 // other data than `expected`.
