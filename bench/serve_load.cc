@@ -124,7 +124,8 @@ std::string said(const std::map<int, Choice>& choices) {
 
 std::string said_in_whole(const std::string& body) {
   std::map<int, Choice> choices;
-  for (const Json& choice : Json::parse(body).at("choices")) add(choice, choices);
+  const Json whole = Json::parse(body);
+  for (const Json& choice : whole.at("choices")) add(choice, choices);
   return said(choices);
 }
 
@@ -143,7 +144,8 @@ std::string said_in_stream(const std::string& body) {
       done = true;
       continue;
     }
-    for (const Json& choice : Json::parse(event.substr(6)).at("choices")) add(choice, choices);
+    const Json chunk = Json::parse(event.substr(6));
+    for (const Json& choice : chunk.at("choices")) add(choice, choices);
   }
   return done ? said(choices) : "the stream has no end";
 }
