@@ -22,12 +22,12 @@ WorldEvalResult known_result() {
   WorldEvalResult result;
   result.options.examples_per_task = 10;
   TaskScore sum;
-  sum.task = world::Task::kSum;
+  sum.task = "sum";
   sum.with_thinking = {.correct = 10, .total = 10};
   sum.without_thinking = {.correct = 5, .total = 10};
   sum.thought_claims = {.correct = 0, .total = 10};
   TaskScore highest = sum;
-  highest.task = world::Task::kHighestNote;
+  highest.task = "highest-note";
   result.tasks = {sum, highest};
   return result;
 }
@@ -95,7 +95,7 @@ TEST_F(WorldEvalTest, AsksEveryExampleBothWays) {
                      [&](int64_t done, int64_t total) { progress.emplace_back(done, total); });
   EXPECT_THAT(progress, ElementsAre(Pair(4, 12), Pair(6, 12), Pair(10, 12), Pair(12, 12)));
   ASSERT_EQ(result.tasks.size(), 2U);
-  EXPECT_EQ(result.tasks[0].task, world::Task::kCountNotes);  // in the world's order
+  EXPECT_EQ(result.tasks[0].task, "count-notes");  // in the world's order
   for (const TaskScore& score : result.tasks) {
     EXPECT_EQ(score.with_thinking.total, 3);
     EXPECT_EQ(score.without_thinking.total, 3);
@@ -110,7 +110,7 @@ TEST_F(WorldEvalTest, WithoutRecordingsOnlyMusicIsAsked) {
   options.examples_per_task = 1;
   options.max_tokens = 1;
   for (const TaskScore& score : evaluate_world(*generator_, world::World({}), options).tasks)
-    EXPECT_FALSE(world::is_speech_task(score.task));
+    EXPECT_FALSE(world::is_speech_task(world::task_by_name(score.task)));
   options.tasks = {world::Task::kSum};
   EXPECT_THAT(refusal(options), HasSubstr("the task sum needs recordings"));
 }
