@@ -45,8 +45,7 @@ Json to_json(const Truth& truth) {
   return json;
 }
 
-Json messages(const std::string& question, const std::string& thinking,
-              const std::string& answer) {
+Json messages(const std::string& question, const std::string& thinking, const std::string& answer) {
   const std::string reply = fmt::format("<think>\n{}\n</think>\n{}", thinking, answer);
   const Json user = {{"role", "user"}, {"content", question}};
   const Json assistant = {{"role", "assistant"}, {"content", reply}};
@@ -103,6 +102,7 @@ void export_examples(const World& world, Split split, int count, uint64_t seed,
 void export_texts(Split split, int count, uint64_t seed, const std::filesystem::path& folder,
                   const std::vector<std::string>& tasks) {
   const std::vector<std::string>& asked = tasks.empty() ? text_tasks() : tasks;
+  for (const std::string& task : asked) require_text_task(task);
   prepare(folder, count);
   const auto path = folder / fmt::format("{}-text.jsonl", name_of(split));
   write_file_atomically(path, [&](std::ostream& lines) {

@@ -18,9 +18,9 @@ namespace stapes::world {
 void export_examples(const World& world, Split split, int count, uint64_t seed,
                      const std::filesystem::path& folder, const std::vector<Task>& tasks = {});
 
-// Writes `count` texts without sound to FOLDER/{train,test}-text.jsonl, which train and reinforce as
-// they are: messages, task, answer, answer_kind, and choices where there are some. The text_tasks()
-// take turns, or the named ones. Throws as export_examples.
+// Writes `count` texts without sound to FOLDER/{train,test}-text.jsonl, which train and reinforce
+// as they are: messages, task, answer, answer_kind, and choices where there are some. The
+// text_tasks() take turns, or the named ones. Throws as export_examples.
 void export_texts(Split split, int count, uint64_t seed, const std::filesystem::path& folder,
                   const std::vector<std::string>& tasks = {});
 

@@ -167,6 +167,10 @@ const std::vector<std::string>& text_tasks() {
   return kNames;
 }
 
+void require_text_task(const std::string& name) {
+  place_of(name);
+}
+
 bool is_text_task(const std::string& name) {
   return std::ranges::count(text_tasks(), name) > 0;
 }

@@ -23,7 +23,8 @@ struct TextExample {
 // "strings", "conversation". The twins come first, in the order of the tasks.
 const std::vector<std::string>& text_tasks();
 bool is_text_task(const std::string& name);
-std::string twin_name(Task task);  // "text-sum"
+void require_text_task(const std::string& name);  // throws kUsage with the list
+std::string twin_name(Task task);                 // "text-sum"
 
 // A pure function of its arguments. No question of the one split is ever asked in the other.
 // Throws kUsage (with the list) for a name that is none.
