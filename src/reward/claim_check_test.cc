@@ -62,7 +62,9 @@ TEST_P(EveryTask, ThoughtsAboutAnotherClipAreFoundOut) {
   // Two clips may share every event that the shorter thought names; levels may differ by a margin
   // only.
   EXPECT_GT(others, 100);
-  EXPECT_GE(found_out, others * 9 / 10);
+  // Of a conflict only the first and the last level are named: what goes the same way by a few dB
+  // more is not found out.
+  EXPECT_GE(found_out, task == world::Task::kConflict ? others * 3 / 4 : others * 9 / 10);
 }
 
 // What a reader says of the clip may well be true of it; that it was read is what gives it away.
