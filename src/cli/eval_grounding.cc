@@ -103,8 +103,10 @@ Command add_eval_grounding_command(CLI::App& program) {
   app->add_option("--count", options->eval.examples_per_task, "Questions of each task")
       ->type_name("N")
       ->capture_default_str();
-  app->add_option("--task", options->tasks, "Only this task (may be given again)")
-      ->type_name("NAME")
+  app->add_option("--tasks,--task", options->tasks,
+                  "Only these tasks (docs/world.md lists them); else the first nine")
+      ->type_name("NAME,...")
+      ->delimiter(',')
       ->allow_extra_args(false);
   app->add_option("--budgets", options->eval.budgets,
                   "Tokens of thinking to compare, beside no limit: 0,8,16,32,64")

@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "engine/generator.h"
 #include "eval/world_eval.h"
+#include "world/text_twins.h"
 #include "world/world.h"
 
 namespace stapes::cli {
@@ -34,10 +35,15 @@ void show_progress(int64_t done, int64_t total) {
 
 int run_eval_world(EvalWorldOptions& options) {
   options.world.digits_folder = options.digits_folder;
-  for (const std::string& task : options.tasks)
-    options.eval.tasks.push_back(world::task_by_name(task));
+  for (const std::string& task : options.tasks) {
+    if (world::is_text_task(task))
+      options.eval.text_tasks.push_back(task);
+    else
+      options.eval.tasks.push_back(world::task_by_name(task));
+  }
   const world::World world(options.world);
-  if (!world.has_speech())
+  const bool clips = !options.eval.tasks.empty() || options.eval.text_tasks.empty();
+  if (clips && !world.has_speech())
     fmt::print(stderr, "stapes: no --digits FOLDER, so the tasks about speech are left out\n");
   const Generator generator = Generator::open(options.model.path(), options.engine.options());
   const bool watched = ::isatty(STDERR_FILENO) == 1;
@@ -59,9 +65,18 @@ Command add_eval_world_command(CLI::App& program) {
   app->add_option("--count", options->eval.examples_per_task, "Questions of each task")
       ->type_name("N")
       ->capture_default_str();
-  app->add_option("--task", options->tasks, "Only this task (may be given again)")
-      ->type_name("NAME")
+  app->add_option(
+         "--tasks,--task", options->tasks,
+         "Only these tasks (docs/world.md lists them), texts among them; else the first nine")
+      ->type_name("NAME,...")
+      ->delimiter(',')
       ->allow_extra_args(false);
+  app->add_flag("--text", options->eval.text,
+                "Also the text tasks: twins of the tasks without sound, and plain text");
+  app->add_option("--think-budgets", options->eval.budgets,
+                  "Also accuracy over tokens of thinking: 0,8,16,32,64")
+      ->type_name("N,...")
+      ->delimiter(',');
   app->add_option("--seed", options->eval.seed, "Which clips and questions are drawn")
       ->type_name("N")
       ->capture_default_str();

@@ -46,6 +46,8 @@ Command add_train_init_command(CLI::App& program) {
                   "Decoder layers (default: the shape's)");
   app->add_option("--tokenizer", flags->options.tokenizer,
                   "tokenizer.json to use (default: one learned from the sound world's texts)");
+  app->add_flag("--all-texts", flags->options.tokenizer_all_texts,
+                "Learn the tokenizer from all tasks and from the texts without sound");
   app->add_option("--merges", flags->options.tokenizer_merges, "Merges of the learned tokenizer")
       ->capture_default_str();
   app->add_option("--seed", flags->options.seed, "Seed of the weights")->capture_default_str();

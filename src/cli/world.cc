@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -20,15 +21,26 @@ struct WorldCommandOptions {
   int count = 0;
   uint64_t seed = 1;
   world::Split split = world::Split::kTrain;
+  std::vector<std::string> tasks;
+  bool text = false;
   bool sampled_instruments = false;
 };
 
+int run_texts(const WorldCommandOptions& options) {
+  world::export_texts(options.split, options.count, options.seed, options.out, options.tasks);
+  write_stdout(fmt::format("{} texts in {}\n", options.count, options.out));
+  return 0;
+}
+
 int run_world(const WorldCommandOptions& options) {
+  if (options.text) return run_texts(options);
+  std::vector<world::Task> tasks;
+  for (const std::string& task : options.tasks) tasks.push_back(world::task_by_name(task));
   world::WorldOptions world_options;
   world_options.digits_folder = options.digits_folder;
   world_options.sampled_instruments = options.sampled_instruments;
   const world::World world(world_options);
-  world::export_examples(world, options.split, options.count, options.seed, options.out);
+  world::export_examples(world, options.split, options.count, options.seed, options.out, tasks);
   write_stdout(fmt::format("{} examples in {}\n", options.count, options.out));
   return 0;
 }
@@ -56,6 +68,13 @@ Command add_world_command(CLI::App& program) {
   app->add_option("--seed", options->seed, "The same seed gives the same files")
       ->type_name("N")
       ->capture_default_str();
+  app->add_option("--tasks,--task", options->tasks,
+                  "Only these tasks (docs/world.md lists them); else the first nine, with --text "
+                  "all text tasks")
+      ->type_name("NAME,...")
+      ->delimiter(',');
+  app->add_flag("--text", options->text,
+                "Texts without sound instead: twins of the tasks, and plain text tasks");
   app->add_flag("--sampled-instruments", options->sampled_instruments,
                 "Also real instruments, through fluidsynth where it is installed");
   return {app, [options] { return run_world(*options); }};

@@ -42,9 +42,13 @@ const char* name(Condition condition) {
 std::string transcript_of(const world::Truth& truth) {
   std::vector<std::string> events;
   for (const world::Event& event : truth.events)
-    events.push_back(truth.is_speech() ? std::to_string(event.digit)
-                                       : world::note_name(event.midi_note));
-  return fmt::format("{}: {}", truth.is_speech() ? "Transcript" : "Notes", fmt::join(events, " "));
+    events.push_back(event.digit >= 0       ? std::to_string(event.digit)
+                     : event.midi_note >= 0 ? world::note_name(event.midi_note)
+                                            : std::string("x"));
+  const char* what = truth.kind() == world::ClipKind::kSpeech  ? "Transcript"
+                     : truth.kind() == world::ClipKind::kMusic ? "Notes"
+                                                               : "Beats";
+  return fmt::format("{}: {}", what, fmt::join(events, " "));
 }
 
 GroundingExample make_example(const world::World& world, world::Task task,

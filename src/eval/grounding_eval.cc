@@ -7,7 +7,6 @@
 
 #include "audio/measure/describe.h"
 #include "base/fail.h"
-#include "eval/eval_tasks.h"
 #include "eval/grounding_conditions.h"
 
 namespace stapes {
@@ -22,7 +21,7 @@ void check_options(const GroundingEvalOptions& options) {
   expect(1, "example per task", options.examples_per_task);
   expect(1, "request in a batch", options.batch_size);
   expect(1, "generated token", options.max_tokens);
-  for (const int budget : options.budgets) expect(0, "thinking tokens as a budget", budget);
+  empty_budget_scores(options.budgets);  // or it says which one is wrong
 }
 
 bool is_right(const Result& result, const std::string& answer) {
@@ -41,11 +40,7 @@ class TaskEvaluation {
                  const GroundingEvalOptions& options, reward::Judge* judge, std::ostream* details)
       : generator_(generator), world_(world), options_(options), judge_(judge), details_(details) {
     scores_.task = task;
-    std::vector<int> budgets = options.budgets;
-    std::ranges::sort(budgets);
-    budgets.erase(std::ranges::unique(budgets).begin(), budgets.end());
-    for (const int budget : budgets) scores_.budgets.push_back({.budget = budget, .right = {}});
-    scores_.budgets.push_back({.budget = std::nullopt, .right = {}});
+    scores_.budgets = empty_budget_scores(options.budgets);
   }
 
   // Examples [begin, end).
@@ -119,9 +114,7 @@ class TaskEvaluation {
   }
 
   void add_budget(std::optional<int> budget, bool right, const Result& result) {
-    const auto found = std::ranges::find(scores_.budgets, budget, &BudgetScore::budget);
-    found->right.add(right);
-    found->thinking_tokens += result.usage.thinking_tokens;
+    add_reply(scores_.budgets, budget, right, result.usage.thinking_tokens);
   }
 
   Json score_thought(const Result& result, const GroundingExample& example) {
@@ -254,7 +247,7 @@ GroundingEvalResult evaluate_grounding(const Generator& generator, const world::
                                        const GroundingProgress& progress) {
   check_options(options);
   GroundingEvalResult result{.tasks = {}, .self_cognition_errors = {}, .options = options};
-  const std::vector<world::Task> tasks = tasks_to_ask(options.tasks, world);
+  const std::vector<world::Task> tasks = world::tasks_to_ask(options.tasks, world);
   std::unique_ptr<reward::Judge> judge;
   if (options.judge) judge = std::make_unique<reward::Judge>(*options.judge);
   std::ofstream details;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/generator.h"
+#include "eval/budgets.h"
 #include "eval/score.h"
 #include "reward/grounding_report.h"
 #include "reward/judge.h"
@@ -19,7 +20,7 @@
 namespace stapes {
 
 struct GroundingEvalOptions {
-  std::vector<world::Task> tasks = {};  // empty: all that the world can ask
+  std::vector<world::Task> tasks = {};  // empty: world::tasks_to_ask()
   int examples_per_task = 100;
   uint64_t seed = 1;
   int max_tokens = 256;  // thinking included
@@ -32,12 +33,6 @@ struct GroundingEvalOptions {
   std::optional<reward::JudgeOptions> judge = std::nullopt;
   // One JSON object for each reply; empty: none.
   std::filesystem::path details = {};
-};
-
-struct BudgetScore {
-  std::optional<int> budget;  // nothing: the whole thought
-  Score right;
-  int64_t thinking_tokens = 0;  // of all replies together
 };
 
 // Replies whose thoughts have this many tokens, from `shortest` to `longest`.
@@ -87,7 +82,7 @@ GroundingEvalResult evaluate_grounding(const Generator& generator, const world::
 std::string to_table(const GroundingEvalResult& result);
 std::string to_json(const GroundingEvalResult& result);
 
-// What stands in place of the clip: "Transcript: 3 7 1" or "Notes: E4 G4 D4".
+// What stands in place of the clip: "Transcript: 3 7 1", "Notes: E4 G4 D4" or "Beats: x x x".
 std::string transcript_of(const world::Truth& truth);
 
 }  // namespace stapes

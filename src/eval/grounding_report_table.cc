@@ -58,17 +58,10 @@ std::string tampering(const GroundingEvalResult& result) {
 }
 
 std::string budgets(const GroundingEvalResult& result) {
-  std::string table = "\nRight answers over the budget of thinking (tokens)\n";
-  table += fmt::format("{:<14}", "task");
-  // The last one is the whole thought.
-  for (const BudgetScore& budget : result.tasks.front().budgets)
-    table += budget.budget ? fmt::format("  {:<23}", *budget.budget) : std::string("  no limit");
-  table += '\n';
-  for (const TaskGrounding& task : result.tasks) {
-    table += fmt::format("{:<14}", world::name(task.task));
-    for (const BudgetScore& budget : task.budgets) table += "  " + cell(budget.right);
-    table += '\n';
-  }
+  std::vector<NamedBudgets> rows;
+  for (const TaskGrounding& task : result.tasks)
+    rows.emplace_back(world::name(task.task), &task.budgets);
+  std::string table = budget_table(rows);
   table += "\nRight answers by the length of the whole thought (tokens, four parts)\n";
   for (const TaskGrounding& task : result.tasks) {
     table += fmt::format("{:<14}", world::name(task.task));
@@ -111,16 +104,9 @@ Json to_json(const TaskGrounding& task) {
                {"coherent", to_json(task.coherent)},
                {"surrogates", to_json(task.surrogates)},
                {"refusals", to_json(task.refusals)},
-               {"budgets", Json::array()},
+               {"budgets", stapes::to_json(task.budgets)},
                {"lengths", Json::array()},
                {"funnel", task.funnel.to_json()}};
-  for (const BudgetScore& budget : task.budgets) {
-    Json item = {{"budget", budget.budget ? Json(*budget.budget) : Json(nullptr)},
-                 {"right", to_json(budget.right)}};
-    item["mean_thinking_tokens"] = static_cast<double>(budget.thinking_tokens) /
-                                   static_cast<double>(std::max<int64_t>(1, budget.right.total));
-    json["budgets"].push_back(std::move(item));
-  }
   for (const LengthScore& length : task.lengths)
     json["lengths"].push_back({{"shortest", length.shortest},
                                {"longest", length.longest},

@@ -78,18 +78,23 @@ class Changes {
   }
 
   void change_loudness() {
-    static constexpr std::array<const char*, 3> kWords = {"falls", "steady", "rises"};
+    using Words = std::array<const char*, 3>;
+    // "The loudness rises." and "It gets louder."
+    const Words words = task_ == world::Task::kConflict ? Words{"softer", "steady", "louder"}
+                                                        : Words{"falls", "steady", "rises"};
     for (int trend = -1; trend <= 1; ++trend) {
       // "The loudness is steady" has another verb.
       if ((trend == 0) != (truth_.loudness_trend == 0)) continue;
       world::Truth changed = truth_;
       changed.loudness_trend = trend;
-      add(kWords[static_cast<size_t>(trend + 1)], changed, world::answer_for(task_, changed));
+      add(words[static_cast<size_t>(trend + 1)], changed, world::answer_for(task_, changed));
     }
   }
 
   void change_count(const Claim& claim) {
-    if (task_ != world::Task::kCountDigits && task_ != world::Task::kCountNotes) return;
+    if (task_ != world::Task::kCountDigits && task_ != world::Task::kCountNotes &&
+        task_ != world::Task::kCountBeats)
+      return;
     const auto count = static_cast<int>(claim.number);
     for (const int other : {count - 1, count + 1})
       if (other >= 1) add(std::to_string(other), truth_, std::to_string(other));

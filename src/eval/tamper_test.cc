@@ -40,6 +40,11 @@ TEST_P(Tamper, ChangesOneThingFromWhichAnotherAnswerFollows) {
     const bool is_count = tampered->prefix.find("makes") != std::string::npos;
     const auto claims =
         reward::check_claims(reward::parse_claims(tampered->prefix), {reward::facts_of(clip)});
+    // A tally claims nothing before its count.
+    if (task == world::Task::kCountBeats) {
+      EXPECT_TRUE(is_count && claims.empty()) << tampered->prefix;
+      continue;
+    }
     ASSERT_FALSE(claims.empty()) << tampered->prefix;
     EXPECT_EQ(claims.back().verdict, is_count ? reward::Verdict::kTrue : reward::Verdict::kFalse)
         << tampered->prefix;

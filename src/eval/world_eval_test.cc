@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "engine/testing/tiny_model.h"
 #include "stapes/error.h"
+#include "world/test_support.h"
 
 namespace stapes {
 namespace {
@@ -22,12 +23,12 @@ WorldEvalResult known_result() {
   WorldEvalResult result;
   result.options.examples_per_task = 10;
   TaskScore sum;
-  sum.task = world::Task::kSum;
+  sum.task = "sum";
   sum.with_thinking = {.correct = 10, .total = 10};
   sum.without_thinking = {.correct = 5, .total = 10};
   sum.thought_claims = {.correct = 0, .total = 10};
   TaskScore highest = sum;
-  highest.task = world::Task::kHighestNote;
+  highest.task = "highest-note";
   result.tasks = {sum, highest};
   return result;
 }
@@ -95,7 +96,7 @@ TEST_F(WorldEvalTest, AsksEveryExampleBothWays) {
                      [&](int64_t done, int64_t total) { progress.emplace_back(done, total); });
   EXPECT_THAT(progress, ElementsAre(Pair(4, 12), Pair(6, 12), Pair(10, 12), Pair(12, 12)));
   ASSERT_EQ(result.tasks.size(), 2U);
-  EXPECT_EQ(result.tasks[0].task, world::Task::kCountNotes);  // in the world's order
+  EXPECT_EQ(result.tasks[0].task, "count-notes");  // in the world's order
   for (const TaskScore& score : result.tasks) {
     EXPECT_EQ(score.with_thinking.total, 3);
     EXPECT_EQ(score.without_thinking.total, 3);
@@ -104,13 +105,74 @@ TEST_F(WorldEvalTest, AsksEveryExampleBothWays) {
   }
 }
 
+TEST_F(WorldEvalTest, TextsAndBudgetsWhereTheyAreWanted) {
+  WorldEvalOptions options = few();
+  options.tasks = {world::Task::kCountBeats};
+  options.text_tasks = {"text-sum", "compare"};
+  options.budgets = {4, 0, 2};
+  std::vector<std::pair<int64_t, int64_t>> progress;
+  const WorldEvalResult result =
+      evaluate_world(*generator_, world::World({}), options,
+                     [&](int64_t done, int64_t total) { progress.emplace_back(done, total); });
+  // The whole thought, an empty one (which is the budget of 0, too), 2 and 4 tokens.
+  EXPECT_EQ(progress.back(), std::pair(int64_t{36}, int64_t{36}));
+  ASSERT_EQ(result.tasks.size(), 3U);
+  EXPECT_EQ(result.tasks[0].task, "count-beats");
+  EXPECT_EQ(result.tasks[2].task, "compare");
+  for (const TaskScore& score : result.tasks) {
+    EXPECT_EQ(score.with_thinking.total, 3);
+    ASSERT_EQ(score.budgets.size(), 4U);
+    for (size_t i = 0; i < 4; ++i) EXPECT_EQ(score.budgets[i].right.total, 3);
+    EXPECT_EQ(score.budgets[0].budget, 0);
+    EXPECT_EQ(score.budgets[0].thinking_tokens, 0);
+    EXPECT_EQ(score.budgets[1].budget, 2);
+    // Two tokens more in each of three replies; closing the thought takes some as well.
+    EXPECT_EQ(score.budgets[2].thinking_tokens - score.budgets[1].thinking_tokens, 3 * 2);
+    EXPECT_FALSE(score.budgets[3].budget);
+  }
+  const std::string table = to_table(result);
+  EXPECT_THAT(table, HasSubstr("Right answers over the budget of thinking (tokens)"));
+  const auto json = nlohmann::json::parse(to_json(result));
+  EXPECT_EQ(json["tasks"]["text-sum"]["budgets"].size(), 4U);
+  EXPECT_DOUBLE_EQ(json["tasks"]["text-sum"]["budgets"][2]["mean_thinking_tokens"],
+                   static_cast<double>(result.tasks[1].budgets[2].thinking_tokens) / 3);
+
+  // Text tasks alone need no clips; --text is all of them beside the clips.
+  options.tasks = {};
+  options.budgets = {};
+  options.examples_per_task = 1;
+  EXPECT_EQ(evaluate_world(*generator_, world::World({}), options).tasks.size(), 2U);
+  options.text_tasks = {};
+  options.text = true;
+  EXPECT_EQ(evaluate_world(*generator_, world::World({}), options).tasks.size(), 4U + 16U);
+}
+
+TEST_F(WorldEvalTest, ConflictsAreReportedApart) {
+  const world::test::TemporaryFolder folder;
+  world::test::write_tone_digits(folder.path());
+  WorldEvalOptions options = few();
+  options.tasks = {world::Task::kConflict};
+  options.examples_per_task = 12;
+  options.max_tokens = 1;
+  const auto tasks =
+      evaluate_world(*generator_, world::World({.digits_folder = folder.path()}), options).tasks;
+  ASSERT_EQ(tasks.size(), 3U);
+  EXPECT_EQ(tasks[0].task, "conflict");
+  EXPECT_EQ(tasks[1].task, "conflict/agree");
+  EXPECT_EQ(tasks[2].task, "conflict/against");
+  EXPECT_EQ(tasks[0].with_thinking.total, 12);
+  EXPECT_EQ(tasks[1].with_thinking.total + tasks[2].with_thinking.total, 12);
+  EXPECT_GT(tasks[1].with_thinking.total, 0);
+  EXPECT_GT(tasks[2].with_thinking.total, 0);
+}
+
 TEST_F(WorldEvalTest, WithoutRecordingsOnlyMusicIsAsked) {
   WorldEvalOptions options = few();
   options.tasks = {};
   options.examples_per_task = 1;
   options.max_tokens = 1;
   for (const TaskScore& score : evaluate_world(*generator_, world::World({}), options).tasks)
-    EXPECT_FALSE(world::is_speech_task(score.task));
+    EXPECT_FALSE(world::is_speech_task(world::task_by_name(score.task)));
   options.tasks = {world::Task::kSum};
   EXPECT_THAT(refusal(options), HasSubstr("the task sum needs recordings"));
 }
@@ -140,6 +202,8 @@ TEST_F(WorldEvalTest, SenselessNumbersAreRefused) {
   EXPECT_THAT(refused([](auto& o) { o.examples_per_task = 0; }), HasSubstr("1 example"));
   EXPECT_THAT(refused([](auto& o) { o.batch_size = 0; }), HasSubstr("1 request"));
   EXPECT_THAT(refused([](auto& o) { o.max_tokens = 0; }), HasSubstr("1 generated token"));
+  EXPECT_THAT(refused([](auto& o) { o.budgets = {8, -1}; }), HasSubstr("got -1"));
+  EXPECT_THAT(refused([](auto& o) { o.text_tasks = {"sum"}; }), HasSubstr("a text task"));
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ double semitones_between(double a_hz, double b_hz) {
 
 // The named event, or why there is none.
 const Event* event_at(const Facts& facts, int place, Finding& missing) {
+  if (place == kLastPlace && !facts.events.empty()) return &facts.events.back();
   if (place >= 1 && static_cast<size_t>(place) <= facts.events.size())
     return &facts.events[static_cast<size_t>(place) - 1];
   const std::string sentence = fmt::format("there are only {} {}s", facts.events.size(),
@@ -152,11 +153,17 @@ Finding check_level(const Claim& claim, const Facts& facts) {
   for (const Event& other : facts.events) loudest = std::max(loudest, other.level_db);
   const double level = event->level_db - loudest;
   return within(std::abs(claim.number - level), facts.exact ? 2 : 3, facts.exact ? 4 : 6,
-                fmt::format("event {} lies {:.1f} dB from the loudest", claim.place, level));
+                fmt::format("{} lies {:.1f} dB from the loudest",
+                            claim.place == kLastPlace ? std::string("the last event")
+                                                      : fmt::format("event {}", claim.place),
+                            level));
 }
 
 bool counts_events(const Claim& claim, const Facts& facts) {
+  static constexpr std::array<std::string_view, 9> kStruck = {
+      "pulse", "click", "tap", "knock", "hit", "strike", "stroke", "sound", "event"};
   if (claim.name == facts.event_name) return true;
+  if (facts.event_name == "beat") return std::ranges::find(kStruck, claim.name) != kStruck.end();
   if (facts.event_name == "note")
     return claim.name == "tone" || claim.name == "sound" || claim.name == "beep";
   return claim.name == "number" || claim.name == "word" || claim.name == "sound";
@@ -272,6 +279,8 @@ Course known_course(Property property, const Facts& facts) {
       return facts.tempo_course;
     case Property::kBrightness:
       return facts.brightness;
+    case Property::kNumbers:
+      return facts.numbers;
     case Property::kNone:
     case Property::kLength:
       return Course::kNone;

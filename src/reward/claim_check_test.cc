@@ -1,5 +1,6 @@
 #include "reward/claim_check.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -61,7 +62,72 @@ TEST_P(EveryTask, ThoughtsAboutAnotherClipAreFoundOut) {
   // Two clips may share every event that the shorter thought names; levels may differ by a margin
   // only.
   EXPECT_GT(others, 100);
-  EXPECT_GE(found_out, others * 9 / 10);
+  // Of a conflict only the first and the last level are named: what goes the same way by a few dB
+  // more is not found out.
+  EXPECT_GE(found_out, task == world::Task::kConflict ? others * 3 / 4 : others * 9 / 10);
+}
+
+// What a reader says of the clip may well be true of it; that it was read is what gives it away.
+TEST_P(EveryTask, SurrogateThoughtsSayNothingFalse) {
+  const auto task = static_cast<world::Task>(GetParam());
+  for (uint64_t i = 0; i < 200; ++i) {
+    const world::Truth truth = truth_of(task, i);
+    const std::string thought = world::surrogate_thinking_for(task, truth);
+    EXPECT_EQ(verdicts(thought, {facts_of(truth)})[1], 0) << thought;
+  }
+}
+
+// Digits whose values and whose loudness go the given ways.
+world::Truth conflict(std::initializer_list<int> digits, int number_trend, int loudness_trend) {
+  world::Truth truth;
+  truth.number_trend = number_trend;
+  truth.loudness_trend = loudness_trend;
+  double level = -30;
+  for (const int digit : digits) {
+    world::Event& event = truth.events.emplace_back();
+    event.digit = digit;
+    event.level_db = level;
+    level += 6 * loudness_trend;
+  }
+  return truth;
+}
+
+TEST(ClaimCheck, WordsOneWayAndLoudnessTheOther) {
+  const Evidence evidence = {facts_of(conflict({2, 5, 8}, +1, -1))};
+  EXPECT_EQ(verdicts("The first digit has 0 dB, the last -12 dB. It gets softer.", evidence),
+            (Verdicts{3, 0, 0}));
+  EXPECT_EQ(verdicts("The text lists 2, 5 and 8. The numbers go up.", evidence),
+            (Verdicts{2, 0, 0}));
+  for (const auto& [thought, expected] : std::initializer_list<std::pair<const char*, Verdict>>{
+           {"It gets louder.", Verdict::kFalse},
+           {"The loudness falls.", Verdict::kTrue},
+           {"The levels go down.", Verdict::kTrue},
+           {"The first digit has -12 dB.", Verdict::kFalse},
+           {"The last has -12 dB.", Verdict::kTrue},
+           {"The last digit lies at 0 dB.", Verdict::kFalse},
+           {"The numbers go down.", Verdict::kFalse},
+           {"The numbers are rising.", Verdict::kTrue},
+           {"The text lists 8, 5 and 2.", Verdict::kFalse}})
+    EXPECT_EQ(verdict(thought, evidence), expected) << thought;
+  // Of other speech, how loud it gets is not known.
+  world::Truth other;
+  for (const int digit : {2, 5}) other.events.emplace_back().digit = digit;
+  EXPECT_EQ(verdict("It gets louder.", {facts_of(other)}), Verdict::kUncheckable);
+  EXPECT_EQ(verdict("The numbers go up.", {facts_of(other)}), Verdict::kTrue);
+  EXPECT_TRUE(parse_claims("The last two are soft. The second has 3 harmonics.").empty());
+}
+
+TEST(ClaimCheck, BeatsAreCounted) {
+  Rng rng(3);
+  const world::Truth truth = world::random_truth(world::Task::kCountBeats, rng);
+  const auto count = truth.events.size();
+  const Evidence evidence = {facts_of(truth)};
+  EXPECT_EQ(verdict(fmt::format("I count {} beats.", count), evidence), Verdict::kTrue);
+  EXPECT_EQ(verdict(fmt::format("I count {} clicks.", count), evidence), Verdict::kTrue);
+  EXPECT_EQ(verdict(fmt::format("I count {} beats.", count + 1), evidence), Verdict::kFalse);
+  EXPECT_EQ(verdict("There are 5 notes.", evidence), Verdict::kFalse);
+  EXPECT_EQ(verdict("It gets louder.", evidence), Verdict::kUncheckable);
+  EXPECT_EQ(verdict("The pitch is steady.", evidence), Verdict::kUncheckable);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tasks, EveryTask, ::testing::Range(0, world::kTaskCount),

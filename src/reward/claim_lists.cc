@@ -14,11 +14,13 @@ constexpr std::array<std::string_view, 22> kLinks = {
     "i",    "hear",  "heard",  "is",    "was",  "a",      "an",    "the",
     "note", "digit", "number", "sound", "tone", "one",    "comes", "voice",
     "beep", "says",  "said",   "there", "at",   "speaker"};
+// Those that point to a level only: "the second has -3 dB", but "has 3 harmonics".
+constexpr std::array<std::string_view, 2> kLevelLinks = {"has", "lies"};
 constexpr size_t kMostLinks = 4;
 
 // Words that begin a list of digits: "the digits are 3 7 1", "I hear 3, 7 and 1".
-constexpr std::array<std::string_view, 6> kListStarts = {"digits", "hear",   "heard",
-                                                         "says",   "spoken", "numbers"};
+constexpr std::array<std::string_view, 7> kListStarts = {"digits", "hear",    "heard", "says",
+                                                         "spoken", "numbers", "lists"};
 
 bool is_voice(const std::string& word) {
   return std::ranges::any_of(world::kDigitSpeakers,
@@ -51,6 +53,9 @@ class ListReader {
     for (size_t i = 0; i < sentence_.words.size(); ++i) {
       if (const int place = ordinal_of(sentence_.words[i]); place > 0) {
         if (const size_t last = read_item(i, place)) i = last;
+      } else if (sentence_.word(i) == "last") {
+        // "the last two are soft" counts: of the last, only a level is understood.
+        if (const size_t last = read_item(i, kLastPlace)) i = last;
       } else if (is_any_of(sentence_.word(i), kListStarts)) {
         if (const size_t last = read_digits(i)) i = last;
       }
@@ -61,11 +66,15 @@ class ListReader {
   // The index of the item's last word; 0 if there is no item.
   size_t read_item(size_t ordinal, int place) {
     size_t value = ordinal + 1;
+    bool level_only = place == kLastPlace;
     for (size_t links = 0; links < kMostLinks; ++links, ++value) {
       if (sentence_.separator_after(value - 1) == ',') return 0;
-      if (!is_any_of(sentence_.word(value), kLinks)) break;
+      const bool to_level = is_any_of(sentence_.word(value), kLevelLinks);
+      if (!to_level && !is_any_of(sentence_.word(value), kLinks)) break;
+      level_only = level_only || to_level;
     }
     if (value >= sentence_.words.size() || sentence_.separator_after(value - 1) == ',') return 0;
+    if (level_only && sentence_.word(value + 1) != "db") return 0;
     if (is_note_name(sentence_, value)) return read_note(ordinal, value, place);
     if (is_voice(sentence_.word(value))) return read_voice(ordinal, value, place);
     const auto number = number_of(sentence_.words[value]);

@@ -12,7 +12,7 @@ struct Name {
   std::string_view word;
   Property property;
 };
-constexpr std::array<Name, 20> kProperties = {{
+constexpr std::array<Name, 22> kProperties = {{
     {"pitch", Property::kPitch},
     {"intonation", Property::kPitch},
     {"melody", Property::kPitch},
@@ -24,6 +24,8 @@ constexpr std::array<Name, 20> kProperties = {{
     {"loudness", Property::kLoudness},
     {"volume", Property::kLoudness},
     {"level", Property::kLoudness},
+    {"levels", Property::kLoudness},
+    {"numbers", Property::kNumbers},
     {"intensity", Property::kLoudness},
     {"amplitude", Property::kLoudness},
     {"dynamics", Property::kLoudness},

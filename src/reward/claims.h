@@ -18,7 +18,8 @@
 
 namespace stapes::reward {
 
-// What a claim is about. `place` and `other_place` count events (digits, notes, sounds) from 1.
+// What a claim is about. `place` and `other_place` count events (digits, notes, beats, sounds) from
+// 1.
 enum class ClaimKind : uint8_t {
   kDigit,       // the event at `place` is the spoken digit `number`
   kDigits,      // the digits `digits` are heard in this order (one alone: among others)
@@ -52,7 +53,10 @@ enum class Property : uint8_t {
   kTempo,
   kBrightness,
   kLength,
+  kNumbers,  // the values of what is said: words, and no sound
 };
+
+inline constexpr int kLastPlace = -1;
 
 struct Claim {
   ClaimKind kind = ClaimKind::kImpression;
@@ -61,7 +65,7 @@ struct Claim {
   bool denied = false;                    // the thought says that it is not so
   bool rough = false;                     // "about", "around", "some"
   bool partial = false;  // kCourse: of a part of the clip ("at first", "the second voice's pitch")
-  int place = 0, other_place = 0;
+  int place = 0, other_place = 0;  // kLastPlace: the last event
   double number = 0;
   std::string name = {};
   std::vector<int> digits = {};

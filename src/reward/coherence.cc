@@ -136,6 +136,7 @@ class CoherenceCheck {
     check_notes();
     check_voices();
     check_totals();
+    check_tally();
     check_contradictions();
     return std::move(faults_);
   }
@@ -252,6 +253,43 @@ class CoherenceCheck {
     }
   }
 
+  // "1, 2, 3, 4. That makes 4 beats.": bare numbers from 1 on, and then a count of things that are
+  // not themselves numbers.
+  void check_tally() {
+    for (const Sentence& sentence : sentences_of(thought_)) {
+      const std::vector<double> numbers = tally_of(sentence);
+      const auto count = std::ranges::find_if(claims_, [&](const Claim& claim) {
+        return claim.kind == ClaimKind::kCount && claim.begin >= sentence.end && !claim.rough;
+      });
+      if (numbers.size() < kShortestTally || count == claims_.end() || count->name == "digit" ||
+          count->name == "number")
+        continue;
+      for (size_t i = 1; i < numbers.size(); ++i)
+        if (numbers[i] != numbers[i - 1] + 1)
+          return fault("in the tally, {} does not follow {}", numbers[i], numbers[i - 1]);
+      if (count->number != numbers.back())
+        fault("the tally ends at {}, and {} {}s are counted", numbers.back(), count->number,
+              count->name);
+    }
+  }
+
+  // The numbers of a sentence that ends in a run of bare numbers from 1 on.
+  std::vector<double> tally_of(const Sentence& sentence) const {
+    std::vector<double> numbers;
+    for (size_t i = sentence.words.size(); i-- > 0;) {
+      const Word& word = sentence.words[i];
+      const auto number = number_of(word);
+      if (!number || word.text.find_first_not_of("0123456789") != std::string::npos) break;
+      numbers.insert(numbers.begin(), *number);
+      if (i == 0) break;
+      const size_t before = sentence.words[i - 1].end;
+      const std::string_view between = thought_.substr(before, word.begin - before);
+      if (between.find_first_not_of(", ") != std::string_view::npos) break;
+    }
+    if (numbers.empty() || numbers.front() != 1) numbers.clear();
+    return numbers;
+  }
+
   void check_contradictions() {
     for (size_t i = 0; i < claims_.size(); ++i)
       for (size_t j = i + 1; j < std::min(claims_.size(), i + kReach); ++j)
@@ -271,6 +309,7 @@ class CoherenceCheck {
   }
 
   static constexpr size_t kReach = 40;
+  static constexpr size_t kShortestTally = 3;
 
   std::string_view thought_;
   std::span<const Claim> claims_;

@@ -32,7 +32,8 @@ struct Coherence {
 // - directions follow from the notes named ("First E4; second G4, up"), and so do the running count
 //   of rises and the best note so far;
 // - voices are the same or others as their names are;
-// - the number of things listed is the number that "makes";
+// - the number of things listed is the number that "makes", and a tally ("1, 2, 3. That makes 3
+//   beats.") goes up one by one to it;
 // - no property is said to go two ways, and no thing counted twice differently, without a "then".
 // The end gives the answer if the thought's last sentence does: the number it comes to, the list of
 // digits, the word ("The loudness rises." for "rise"), "the voice stays the same" for a yes to a

@@ -51,6 +51,31 @@ TEST_P(CoherenceOfTask, AnotherAnswerIsNotGiven) {
   }
 }
 
+TEST_P(CoherenceOfTask, SurrogateThoughtsHangTogetherWithTheirOwnAnswer) {
+  const auto task = static_cast<world::Task>(GetParam());
+  for (uint64_t i = 0; i < 200; ++i) {
+    Rng rng(5, static_cast<uint64_t>(task), i);
+    const world::Truth truth = world::random_truth(task, rng);
+    const std::string thought = world::surrogate_thinking_for(task, truth);
+    const Coherence coherence = check_coherence(thought, world::surrogate_answer_for(task, truth),
+                                                world::canonical_question(task));
+    EXPECT_TRUE(coherence.coherent()) << thought << "\n"
+                                      << fmt::format("{}", fmt::join(coherence.reasons, "; "));
+    // A list comes to no count; all others come to their answer.
+    if (task != world::Task::kTranscribe) {
+      EXPECT_EQ(coherence.gives_answer, Support::kYes) << thought;
+    }
+  }
+}
+
+TEST(Coherence, Tallies) {
+  EXPECT_TRUE(check_coherence("1, 2, 3, 4. That makes 4 beats.", "4").coherent());
+  EXPECT_FALSE(check_coherence("1, 2, 3, 5. That makes 5 beats.", "5").steps_follow);
+  EXPECT_FALSE(check_coherence("1, 2, 3, 4. That makes 5 beats.", "5").steps_follow);
+  EXPECT_TRUE(check_coherence("The digits are 1, 3, 7.", "1 3 7").coherent());
+  EXPECT_TRUE(check_coherence("I hear: 1, 3, 7. That makes 3 digits.", "3").coherent());
+}
+
 INSTANTIATE_TEST_SUITE_P(Tasks, CoherenceOfTask, ::testing::Range(0, world::kTaskCount),
                          [](const auto& tested) {
                            std::string name = world::name(static_cast<world::Task>(tested.param));

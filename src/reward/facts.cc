@@ -8,12 +8,12 @@
 namespace stapes::reward {
 namespace {
 
-// All one way: rises or falls; all the same: steady; else it varies.
-Course course_of_notes(const std::vector<world::Event>& events) {
+// Of notes or digits. All one way: rises or falls; all the same: steady; else it varies.
+Course course_of_values(const std::vector<world::Event>& events, int world::Event::*value) {
   bool up = false, down = false;
   for (size_t i = 1; i < events.size(); ++i) {
-    up = up || events[i].midi_note > events[i - 1].midi_note;
-    down = down || events[i].midi_note < events[i - 1].midi_note;
+    up = up || events[i].*value > events[i - 1].*value;
+    down = down || events[i].*value < events[i - 1].*value;
   }
   if (events.size() < 2) return Course::kNone;
   return up && down ? Course::kVaries
@@ -59,8 +59,10 @@ Course tempo_course_of(const std::vector<Sound>& sounds) {
 
 Facts facts_of(const world::Truth& truth, double seconds) {
   Facts facts{.exact = true, .seconds = seconds};
-  const bool speech = truth.is_speech();
-  facts.event_name = speech ? "digit" : "note";
+  const world::ClipKind kind = truth.kind();
+  facts.event_name = kind == world::ClipKind::kSpeech  ? "digit"
+                     : kind == world::ClipKind::kMusic ? "note"
+                                                       : "beat";
   for (const world::Event& event : truth.events)
     facts.events.push_back(
         {.span = {event.start_s, event.end_s},
@@ -74,14 +76,19 @@ Facts facts_of(const world::Truth& truth, double seconds) {
     facts.pauses = gaps_of(truth.events);
     facts.snr_db = truth.noise_db;
   }
-  if (speech) return facts;
-  facts.pitch = course_of_notes(truth.events);
-  facts.loudness = truth.loudness_trend > 0   ? Course::kRises
-                   : truth.loudness_trend < 0 ? Course::kFalls
-                                              : Course::kSteady;
-  facts.tempo_course = Course::kSteady;  // the world's notes come at equal times
-  if (truth.notes_per_second > 0) facts.beat_bpm = 60 * truth.notes_per_second;
+  if (truth.loudness_trend != 0)
+    facts.loudness = truth.loudness_trend > 0 ? Course::kRises : Course::kFalls;
+  if (kind == world::ClipKind::kSpeech) {
+    facts.numbers = course_of_values(truth.events, &world::Event::digit);
+    return facts;
+  }
   facts.timbre = truth.timbre;
+  if (truth.notes_per_second > 0) facts.beat_bpm = 60 * truth.notes_per_second;
+  // Melodies keep their time, and regular beats do.
+  if (kind == world::ClipKind::kMusic || facts.beat_bpm) facts.tempo_course = Course::kSteady;
+  if (kind != world::ClipKind::kMusic) return facts;
+  facts.pitch = course_of_values(truth.events, &world::Event::midi_note);
+  if (truth.loudness_trend == 0) facts.loudness = Course::kSteady;
   return facts;
 }
 

@@ -21,12 +21,13 @@ struct Facts {
   bool exact = false;  // by construction: tolerances are those of wording, not of measuring
   double seconds = 0;
   std::vector<Event> events = {};
-  // What the events are certain to be: "digit" or "note"; empty where only sounds are known, one of
-  // which may be half a word.
+  // What the events are certain to be: "digit", "note" or "beat"; empty where only sounds are
+  // known, one of which may be half a word.
   std::string event_name = {};
   // Course::kNone: not known.
   Course pitch = Course::kNone, final_pitch = Course::kNone, loudness = Course::kNone;
   Course tempo_course = Course::kNone, brightness = Course::kNone;
+  Course numbers = Course::kNone;       // of the spoken digits' values
   std::optional<double> beat_bpm = {};  // up to factors of two
   bool no_beat = false;                 // known to keep none
   // Between events, of 0.15 s or longer; nothing: not known.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "stapes/error.h"
+#include "world/text_twins.h"
 
 namespace stapes::reward {
 namespace {
@@ -222,6 +223,27 @@ TEST(Reply, BareAnswers) {
   EXPECT_EQ(bare_answer("\\boxed{\\frac{1}{2}}"), "\\frac{1}{2}");
   EXPECT_EQ(bare_answer("\\boxed{1} and \\boxed{2}"), "\\boxed{1} and \\boxed{2}");
   EXPECT_EQ(bare_answer(" \n"), "");
+}
+
+// The world's texts without sound: their own answers are right, those of other examples are not.
+TEST(GradeAnswer, AnswersOfTheWorldsTexts) {
+  for (const std::string& task : world::text_tasks()) {
+    int others = 0, wrong = 0;
+    for (uint64_t i = 0; i < 200; ++i) {
+      const world::TextExample example = world::text_example(task, world::Split::kTrain, 2, i);
+      const world::TextExample other = world::text_example(task, world::Split::kTest, 2, i);
+      const ExpectedAnswer expected = {.kind = answer_kind_by_name(example.answer_kind),
+                                       .text = example.answer,
+                                       .choices = example.choices};
+      EXPECT_TRUE(grade_answer({example.thinking, example.answer, true}, expected).right())
+          << task << ": " << example.question << " " << example.answer;
+      if (other.answer == example.answer) continue;
+      ++others;
+      wrong += grade_answer({other.thinking, other.answer, true}, expected).right() ? 0 : 1;
+    }
+    EXPECT_GT(others, 50) << task;
+    EXPECT_EQ(wrong, others) << task;
+  }
 }
 
 }  // namespace

@@ -51,8 +51,9 @@ constexpr std::array<std::string_view, 24> kChineseProperties = {
     "音高", "音调", "语调", "声调", "旋律", "节奏", "速度", "语速", "节拍", "响度", "音量", "音色",
     "停顿", "嗓音", "声音", "口音", "语气", "背景", "噪音", "噪声", "混响", "呼吸", "笑声", "音符"};
 
-bool is_heard_words(ClaimKind kind) {
-  return kind == ClaimKind::kDigit || kind == ClaimKind::kDigits;
+bool is_heard_words(const Claim& claim) {
+  return claim.kind == ClaimKind::kDigit || claim.kind == ClaimKind::kDigits ||
+         (claim.kind == ClaimKind::kCourse && claim.property == Property::kNumbers);
 }
 
 bool is_negated_before(std::span<const Word> words, size_t index) {
@@ -136,7 +137,7 @@ std::optional<RuleFinding> find_text(std::string_view thought,
 RuleFinding names_heard_property(std::string_view thought, std::span<const Claim> claims,
                                  const GroundingRules& rules) {
   for (const Claim& claim : claims)
-    if (rules.heard_words_count || !is_heard_words(claim.kind))
+    if (rules.heard_words_count || !is_heard_words(claim))
       return {true, fmt::format("a claim about the sound ({})", name(claim.kind)), claim.begin,
               claim.end};
   const std::vector<Word> words = words_of(thought);

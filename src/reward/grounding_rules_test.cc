@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/rng.h"
 #include "reward/reasoning.h"
+#include "world/random_truth.h"
+#include "world/text_twins.h"
 
 namespace stapes::reward {
 namespace {
@@ -29,6 +32,9 @@ TEST(NamesHeardProperty, WordsAloneMayNotCount) {
   const GroundingRules strict{.heard_words_count = false};
   EXPECT_FALSE(names("First I hear 3, second 7.", strict).passed);
   EXPECT_TRUE(names("First I hear 3, second 7. The pitch falls.", strict).passed);
+  // How the digits' values go is words as well; how loud they are is sound.
+  EXPECT_FALSE(names("The text lists 2, 5 and 8. The numbers go up.", strict).passed);
+  EXPECT_TRUE(names("The first digit has -12 dB, the last 0 dB.", strict).passed);
 }
 
 TEST(LeansOnNoText, SurrogatesAreFound) {
@@ -42,6 +48,24 @@ TEST(LeansOnNoText, SurrogatesAreFound) {
     const RuleFinding finding = leans_on_no_text(thought);
     EXPECT_FALSE(finding.passed) << thought;
     EXPECT_GT(finding.end, finding.begin);
+  }
+}
+
+// A thought in the words of a text twin, on a clip: an imagined transcript.
+TEST(LeansOnNoText, EveryThoughtInATwinsStyleIsASurrogateAndNoneAboutTheSound) {
+  for (int task_number = 0; task_number < world::kTaskCount; ++task_number) {
+    const auto task = static_cast<world::Task>(task_number);
+    for (uint64_t i = 0; i < 200; ++i) {
+      Rng rng(6, static_cast<uint64_t>(task_number), i);
+      const world::Truth truth = world::random_truth(task, rng);
+      const std::string surrogate = world::surrogate_thinking_for(task, truth);
+      EXPECT_FALSE(leans_on_no_text(surrogate).passed) << surrogate;
+      const std::string heard = world::thinking_for(task, truth);
+      EXPECT_TRUE(leans_on_no_text(heard).passed) << heard;
+      const world::TextExample twin =
+          world::text_example(world::twin_name(task), world::Split::kTrain, 6, i);
+      EXPECT_FALSE(leans_on_no_text(twin.thinking).passed) << twin.thinking;
+    }
   }
 }
 

@@ -99,6 +99,58 @@ TEST(MeasuredWorld, MelodiesInNoise) {
   EXPECT_LE(share(shares.wrong_beat, shares.beats), 0.02);
 }
 
+// Beats: each one is an onset, in noise and in a microphone's colour as well.
+void expect_counted_beats(bool augment, double least_exact) {
+  world::WorldOptions options;
+  options.augment = augment;
+  const world::World world(options);
+  int exact = 0, near = 0;
+  for (uint64_t i = 0; i < kClips; ++i) {
+    const world::Clip clip = world.beats_clip(world::Split::kTest, 7, i);
+    const Measurement measured = measure(clip.audio);
+    const auto beats = static_cast<int>(clip.truth.events.size());
+    const int difference = std::abs(beats - static_cast<int>(measured.sounds.size()));
+    exact += difference == 0 ? 1 : 0;
+    near += difference <= 1 ? 1 : 0;
+    if (difference != 0) continue;
+    for (size_t e = 0; e < clip.truth.events.size(); ++e)
+      EXPECT_NEAR(measured.sounds[e].span.start_s, clip.truth.events[e].start_s, 0.03) << i;
+  }
+  printf("beats, %s: exact %.3f, within one %.3f\n", augment ? "augmented" : "clean",
+         share(exact, kClips), share(near, kClips));
+  EXPECT_GE(share(exact, kClips), least_exact);
+}
+
+TEST(MeasuredWorld, CleanBeats) {
+  expect_counted_beats(false, 0.98);
+}
+TEST(MeasuredWorld, BeatsInNoise) {
+  expect_counted_beats(true, 0.9);
+}
+
+// Digits that are made louder or softer: the course is measured as it is known, never the other
+// way.
+TEST(MeasuredWorld, LoudnessOfConflicts) {
+  const std::filesystem::path folder = world::test::spoken_digits_folder();
+  if (folder.empty()) GTEST_SKIP() << "the Free Spoken Digit Dataset is not here";
+  world::WorldOptions options;
+  options.digits_folder = folder;
+  const world::World world(options);
+  int right = 0, opposite = 0;
+  for (uint64_t i = 0; i < kClips; ++i) {
+    const world::Clip clip = world.conflict_clip(world::Split::kTest, 7, i);
+    const Course truth = clip.truth.loudness_trend > 0 ? Course::kRises : Course::kFalls;
+    const Course measured = measure(clip.audio).loudness.course;
+    right += measured == truth ? 1 : 0;
+    opposite += measured != truth && (measured == Course::kRises || measured == Course::kFalls);
+  }
+  printf("conflicts: loudness %.3f (opposite %.3f)\n", share(right, kClips),
+         share(opposite, kClips));
+  // Thirds of the time are no thirds of two or four digits: some courses are said to vary.
+  EXPECT_GE(share(right, kClips), 0.85);
+  EXPECT_EQ(opposite, 0);
+}
+
 // Real voices: what is known is where the digits lie and how long nobody speaks between them.
 TEST(MeasuredWorld, PausesBetweenSpokenDigits) {
   const std::filesystem::path folder = world::test::spoken_digits_folder();

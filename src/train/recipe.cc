@@ -29,11 +29,13 @@ void read_curriculum(const toml::node& node, std::vector<CurriculumStage>& stage
 void read_data(TableReader& table, DataRecipe& data, const std::string& where) {
   table.read("jsonl", data.jsonl);
   table.read("digits_folder", data.digits_folder);
+  table.read("tasks", data.tasks);
   table.read("questions_per_clip", data.questions_per_clip);
   table.read("melody_share", data.melody_share);
   table.read("thinking_share", data.thinking_share);
   table.read("question_first_share", data.question_first_share);
   table.read("paraphrase_share", data.paraphrase_share);
+  table.read("surrogate_share", data.surrogate_share);
   table.read("mask_spectrogram", data.mask_spectrogram);
   if (const toml::node* node = table.child("curriculum"))
     read_curriculum(*node, data.curriculum, where);

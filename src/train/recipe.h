@@ -9,10 +9,11 @@
 namespace stapes::train {
 
 struct ModelRecipe {
-  std::filesystem::path init;    // model folder to start from (stapes-train init); empty: `like`
-  std::string like = "tiny";     // shape of the random model where `init` is empty
-  int tokenizer_merges = 300;    // of its tokenizer, learned from the world's texts
-  std::filesystem::path output;  // where the finished model goes
+  std::filesystem::path init;  // model folder to start from (stapes-train init); empty: `like`
+  std::string like = "tiny";   // shape of the random model where `init` is empty
+  int tokenizer_merges = 300;  // of its tokenizer, learned from the world's texts
+  bool tokenizer_all_texts = false;  // those without sound, too, and of all tasks; else of nine
+  std::filesystem::path output;      // where the finished model goes
   std::string save_dtype = "bf16";
 };
 
@@ -26,11 +27,17 @@ struct CurriculumStage {
 struct DataRecipe {
   std::filesystem::path jsonl;          // `messages` + `audios`; empty: the sound world
   std::filesystem::path digits_folder;  // the world's recordings
+  // Of the world, by name; empty: its first nine. Each clip of its own kind (conflict, count-beats)
+  // has an equal share of the clips, 1 / tasks; the others are speech or melodies.
+  std::vector<std::string> tasks;
   int questions_per_clip = 3;
   double melody_share = 0.35;         // of the world's clips
   double thinking_share = 0.75;       // of the replies; the others answer directly
   double question_first_share = 0.1;  // of the clips: the question stands before the sound
   double paraphrase_share = 0.4;
+  // Of the thoughts: in the words of a reader ("The text lists 3 and 7."), with the answer that
+  // follows from the words. For a cold start whose thinking comes from text.
+  double surrogate_share = 0;
   bool mask_spectrogram =
       true;  // SpecAugment: random bands and times of the mel set to the clip's floor
   std::vector<CurriculumStage> curriculum;

@@ -29,6 +29,7 @@ void read_model(TableReader& table, ModelRecipe& model) {
   table.read("init", model.init);
   table.read("like", model.like);
   table.read("tokenizer_merges", model.tokenizer_merges);
+  table.read("tokenizer_all_texts", model.tokenizer_all_texts);
   table.read("output", model.output);
   table.read("save_dtype", model.save_dtype);
 }

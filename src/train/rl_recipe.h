@@ -16,7 +16,7 @@ namespace stapes::train {
 struct RlDataRecipe {
   std::filesystem::path jsonl;          // prompts with `answer`; empty: the sound world
   std::filesystem::path digits_folder;  // the world's recordings
-  std::vector<std::string> tasks;       // of the world; empty: all that are possible
+  std::vector<std::string> tasks;       // of the world, texts among them; empty: the first nine
   double paraphrase_share = 0.4;
   int max_digits = 4;
   int max_notes = 8;

@@ -154,4 +154,16 @@ const SpokenDigit& DigitBank::draw(Split split, int speaker, Rng& rng) const {
   return recordings_[rng.pick(shelf.by_digit[rng.pick(shelf.digits)])];
 }
 
+std::vector<int> DigitBank::digits_of(Split split, int speaker) const {
+  const Shelf& shelf = shelves(split)[static_cast<size_t>(speaker)];
+  std::vector<int> digits(shelf.digits.begin(), shelf.digits.end());
+  std::ranges::sort(digits);
+  return digits;
+}
+
+const SpokenDigit& DigitBank::draw_digit(Split split, int speaker, int digit, Rng& rng) const {
+  const Shelf& shelf = shelves(split)[static_cast<size_t>(speaker)];
+  return recordings_[rng.pick(shelf.by_digit[static_cast<size_t>(digit)])];
+}
+
 }  // namespace stapes::world

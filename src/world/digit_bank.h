@@ -33,6 +33,10 @@ class DigitBank {
   void require_speakers(Split split, int count) const;
   // Speaker by number in [0, speaker_count); digits that the speaker has are equally likely.
   const SpokenDigit& draw(Split split, int speaker, Rng& rng) const;
+  // Those that the speaker has, rising.
+  std::vector<int> digits_of(Split split, int speaker) const;
+  // A recording of one of them.
+  const SpokenDigit& draw_digit(Split split, int speaker, int digit, Rng& rng) const;
 
  private:
   struct Shelf {  // one speaker's recordings in one split

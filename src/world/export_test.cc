@@ -8,6 +8,7 @@
 
 #include "stapes/error.h"
 #include "world/test_support.h"
+#include "world/text_twins.h"
 
 namespace stapes::world {
 namespace {
@@ -31,7 +32,7 @@ TEST(ExportExamples, WritesWhatTheWorldSays) {
   const std::vector<nlohmann::json> lines = read_lines(base / "test.jsonl");
   ASSERT_EQ(lines.size(), 20U);
   for (size_t i = 0; i < lines.size(); ++i) {
-    const auto task = static_cast<Task>(i % kTaskCount);
+    const auto task = static_cast<Task>(i % kFirstTaskCount);
     const Example expected = world.example(task, Split::kTest, 11, i);
     const nlohmann::json& line = lines[i];
     ASSERT_EQ(line["messages"].size(), 2U);
@@ -65,6 +66,44 @@ TEST(ExportExamples, MelodiesOnlyWithoutRecordingsAndNoInfinityInJson) {
   EXPECT_TRUE(lines[0]["truth"]["noise_db"].is_null());
   EXPECT_TRUE(lines[0]["truth"]["events"][0]["note"].is_string());
   EXPECT_TRUE(lines[0]["truth"]["timbre"].is_string());
+}
+
+TEST(ExportExamples, NamedTasksTakeTurns) {
+  const test::TemporaryFolder recordings, folder;
+  test::write_tone_digits(recordings.path());
+  const World world({.digits_folder = recordings.path()});
+  export_examples(world, Split::kTrain, 6, 1, folder.path(), {Task::kConflict, Task::kCountBeats});
+  const std::vector<nlohmann::json> lines = read_lines(folder.path() / "train.jsonl");
+  ASSERT_EQ(lines.size(), 6U);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const nlohmann::json& truth = lines[i]["truth"];
+    EXPECT_EQ(lines[i]["task"], i % 2 == 0 ? "conflict" : "count-beats");
+    EXPECT_EQ(truth.contains("conflicts"), i % 2 == 0);
+    if (i % 2 == 0) {
+      EXPECT_EQ(truth["conflicts"], truth["number_trend"] != truth["loudness_trend"]);
+    } else {
+      EXPECT_EQ(lines[i]["answer"], std::to_string(truth["events"].size()));
+      EXPECT_FALSE(truth["events"][0].contains("note"));
+    }
+  }
+}
+
+TEST(ExportTexts, WritesWhatTheTwinsSay) {
+  const test::TemporaryFolder folder;
+  export_texts(Split::kTest, 40, 3, folder.path() / "deep");
+  const auto lines = read_lines(folder.path() / "deep" / "test-text.jsonl");
+  ASSERT_EQ(lines.size(), 40U);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const TextExample expected = text_example(Split::kTest, 3, i);
+    EXPECT_EQ(lines[i]["task"], expected.task);
+    EXPECT_EQ(lines[i]["messages"][0]["content"], expected.question);
+    EXPECT_EQ(lines[i]["messages"][1]["content"],
+              "<think>\n" + expected.thinking + "\n</think>\n" + expected.answer);
+    EXPECT_EQ(lines[i]["answer_kind"], expected.answer_kind);
+    EXPECT_EQ(lines[i].contains("choices"), expected.answer_kind == "choice");
+    EXPECT_FALSE(lines[i].contains("audios"));
+  }
+  EXPECT_THROW(export_texts(Split::kTest, 1, 3, folder.path(), {"sum"}), Error);
 }
 
 TEST(ExportExamples, SaysWhatIsWrong) {

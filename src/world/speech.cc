@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "world/conflict.h"
 #include "world/mixing.h"
 
 namespace stapes::world {
@@ -60,33 +61,11 @@ double draw_snr_db(const std::vector<std::vector<float>>& sounds, double silent_
   return rng.uniform(10, 40) + std::max(0.0, to_db(std::sqrt(energy / count) / quietest) - 6);
 }
 
-}  // namespace
-
-Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& options, Rng& rng) {
-  const auto digits = static_cast<int>(rng.integer(options.min_digits, options.max_digits));
-  const double speed = options.augment ? rng.uniform(0.85, 1.15) : 1.0;
-  const bool recorded_levels = options.augment && rng.chance(kRecordedLevelsShare);
-  bank.require_speakers(split, 1);
-
-  Clip clip;
-  std::vector<std::vector<float>> sounds;
+// Sounds one after the other with silences before, between and behind them; fills the events'
+// times. Returns the highest amplitude.
+float join(Clip& clip, const std::vector<std::vector<float>>& sounds, Rng& rng) {
   double sounding_s = 0;
-  for (const int speaker : draw_speakers(digits, bank.speaker_count(split), rng)) {
-    const SpokenDigit& spoken = bank.draw(split, speaker, rng);
-    std::vector<float> sound =
-        options.augment ? change_speed(spoken.samples, speed) : spoken.samples;
-    if (options.augment && !recorded_levels) {
-      // All speakers at one level first: how loud a microphone was shall not tell who speaks.
-      const auto gain = static_cast<float>(0.1 * from_db(rng.uniform(-6, 6)) / rms(sound));
-      for (float& sample : sound) sample *= gain;
-    }
-    sounding_s += static_cast<double>(sound.size()) / kSampleRateHz;
-    Event& event = clip.truth.events.emplace_back();
-    event.digit = spoken.digit;
-    event.speaker = spoken.speaker;
-    sounds.push_back(std::move(sound));
-  }
-
+  for (const auto& sound : sounds) sounding_s += static_cast<double>(sound.size()) / kSampleRateHz;
   const std::vector<double> silences = draw_silences(sounds.size(), sounding_s, rng);
   std::vector<float>& samples = clip.audio.samples;
   float peak = 0;
@@ -98,6 +77,38 @@ Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& o
     for (const float sample : sounds[i]) peak = std::max(peak, std::abs(sample));
   }
   samples.resize(samples.size() + to_samples(silences.back()));
+  return peak;
+}
+
+void set_level(std::vector<float>& sound, double level_db) {
+  const auto gain = static_cast<float>(0.1 * from_db(level_db) / rms(sound));
+  for (float& sample : sound) sample *= gain;
+}
+
+void add_event(Clip& clip, const SpokenDigit& spoken) {
+  Event& event = clip.truth.events.emplace_back();
+  event.digit = spoken.digit;
+  event.speaker = spoken.speaker;
+}
+
+}  // namespace
+
+Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& options, Rng& rng) {
+  const auto digits = static_cast<int>(rng.integer(options.min_digits, options.max_digits));
+  const double speed = options.augment ? rng.uniform(0.85, 1.15) : 1.0;
+  const bool recorded_levels = options.augment && rng.chance(kRecordedLevelsShare);
+  bank.require_speakers(split, 1);
+
+  Clip clip;
+  std::vector<std::vector<float>> sounds;
+  for (const int speaker : draw_speakers(digits, bank.speaker_count(split), rng)) {
+    const SpokenDigit& spoken = bank.draw(split, speaker, rng);
+    sounds.push_back(options.augment ? change_speed(spoken.samples, speed) : spoken.samples);
+    // All speakers at one level first: how loud a microphone was shall not tell who speaks.
+    if (options.augment && !recorded_levels) set_level(sounds.back(), rng.uniform(-6, 6));
+    add_event(clip, spoken);
+  }
+  const float peak = join(clip, sounds, rng);
 
   Recording how;
   how.colour = options.augment;
@@ -105,6 +116,36 @@ Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& o
       options.augment
           ? draw_snr_db(sounds, recorded_levels ? kSilentShareAtRecordedLevels : kSilentShare, rng)
           : std::numeric_limits<double>::infinity();
+  how.peak_dbfs = options.augment ? rng.uniform(-30, -3) : std::min(to_db(peak), -0.1);
+  record(clip, how, rng);
+  return clip;
+}
+
+Clip make_conflict_clip(const DigitBank& bank, Split split, const SpeechOptions& options,
+                        Rng& rng) {
+  bank.require_speakers(split, 1);
+  const auto speaker = static_cast<int>(rng.integer(0, bank.speaker_count(split) - 1));
+  const ConflictPlan plan =
+      plan_conflict(bank.digits_of(split, speaker), std::max(2, options.max_digits), rng);
+  const double speed = options.augment ? rng.uniform(0.85, 1.15) : 1.0;
+
+  Clip clip;
+  clip.truth.number_trend = plan.number_trend;
+  clip.truth.loudness_trend = plan.loudness_trend;
+  std::vector<std::vector<float>> sounds;
+  for (size_t i = 0; i < plan.digits.size(); ++i) {
+    const SpokenDigit& spoken = bank.draw_digit(split, speaker, plan.digits[i], rng);
+    sounds.push_back(options.augment ? change_speed(spoken.samples, speed) : spoken.samples);
+    set_level(sounds.back(), plan.levels_db[i]);
+    add_event(clip, spoken);
+  }
+  const float peak = join(clip, sounds, rng);
+
+  Recording how;
+  // A microphone's colour would change the level from digit to digit, and with it the course.
+  how.colour = false;
+  how.snr_db = options.augment ? draw_snr_db(sounds, kSilentShare, rng)
+                               : std::numeric_limits<double>::infinity();
   how.peak_dbfs = options.augment ? rng.uniform(-30, -3) : std::min(to_db(peak), -0.1);
   record(clip, how, rng);
   return clip;

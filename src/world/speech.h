@@ -15,4 +15,8 @@ struct SpeechOptions {
 // probability one half, and else by at least two.
 Clip make_speech_clip(const DigitBank& bank, Split split, const SpeechOptions& options, Rng& rng);
 
+// Recordings of one speaker as plan_conflict() has them, of two digits or more. Their levels (RMS)
+// rise or fall strictly, whatever is augmented. Throws kInvalidData for a speaker with one digit.
+Clip make_conflict_clip(const DigitBank& bank, Split split, const SpeechOptions& options, Rng& rng);
+
 }  // namespace stapes::world

@@ -61,6 +61,14 @@ const TaskText& text_of(Task task) {
        {"Does the melody get louder or softer?", "How does the loudness change?",
         "Does the volume rise, fall or stay steady?",
         "Is the loudness rising, falling or steady?"}},
+      {"conflict",
+       "Does it rise or fall?",
+       {"Is it rising or falling?", "Rise or fall: which is it?", "Is it a rise or a fall?",
+        "Tell whether it rises or falls."}},
+      {"count-beats",
+       "How many beats are there?",
+       {"Count the beats.", "How many beats do you hear?", "What is the number of beats?",
+        "How many times is the beat struck?"}},
   }};
   const auto index = static_cast<size_t>(task);
   STAPES_CHECK(index < kTexts.size(), "task {}", index);
@@ -92,8 +100,22 @@ Task task_by_name(const std::string& wanted) {
        fmt::join(names, ", "), wanted);
 }
 
+ClipKind clip_kind(Task task) {
+  if (task <= Task::kSameSpeaker || task == Task::kConflict) return ClipKind::kSpeech;
+  return task == Task::kCountBeats ? ClipKind::kBeats : ClipKind::kMusic;
+}
+
 bool is_speech_task(Task task) {
-  return task <= Task::kSameSpeaker;
+  return clip_kind(task) == ClipKind::kSpeech;
+}
+
+const char* name(ClipKind kind) {
+  return kind == ClipKind::kSpeech ? "speech" : kind == ClipKind::kMusic ? "music" : "beats";
+}
+
+ClipKind Truth::kind() const {
+  if (is_speech()) return ClipKind::kSpeech;
+  return events.empty() || events.front().midi_note >= 0 ? ClipKind::kMusic : ClipKind::kBeats;
 }
 
 std::string question_for(Task task, double paraphrase_share, uint64_t seed) {

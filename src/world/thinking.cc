@@ -3,17 +3,15 @@
 // events. The lists of heard digits and of heard notes are worded alike in all tasks that use them.
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "base/check.h"
 #include "base/fail.h"
 #include "world/notes.h"
+#include "world/steps.h"
 #include "world/world.h"
 
 namespace stapes::world {
 namespace {
-
-using Events = std::vector<Event>;
 
 const char* ordinal(size_t index) {
   static constexpr std::array<const char*, 8> kWords = {"first", "second", "third",   "fourth",
@@ -22,49 +20,12 @@ const char* ordinal(size_t index) {
   return kWords[index];
 }
 
-std::string counted(size_t count, const char* thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 // "First I hear 3, second 7, third 1."
 std::string heard_digits(const Events& events) {
   std::string text = fmt::format("First I hear {}", events[0].digit);
   for (size_t i = 1; i < events.size(); ++i)
     text += fmt::format(", {} {}", ordinal(i), events[i].digit);
   return text + ".";
-}
-
-// "3 + 7 = 10. 10 + 1 = 11."
-std::string running_sum(const Events& events) {
-  int sum = events[0].digit;
-  if (events.size() == 1) return fmt::format("The sum is {}.", sum);
-  std::string text;
-  for (size_t i = 1; i < events.size(); ++i) {
-    const int next = sum + events[i].digit;
-    text += fmt::format("{}{} + {} = {}.", i == 1 ? "" : " ", sum, events[i].digit, next);
-    sum = next;
-  }
-  return text;
-}
-
-// "3 < 7, so 7. 7 > 1, so 7."
-std::string running_maximum(const Events& events) {
-  int best = events[0].digit;
-  if (events.size() == 1) return fmt::format("The largest is {}.", best);
-  std::string text;
-  for (size_t i = 1; i < events.size(); ++i) {
-    const int digit = events[i].digit;
-    const char sign = best < digit ? '<' : best > digit ? '>' : '=';
-    const int next = std::max(best, digit);
-    text += fmt::format("{}{} {} {}, so {}.", i == 1 ? "" : " ", best, sign, digit, next);
-    best = next;
-  }
-  return text;
-}
-
-bool one_speaker(const Events& events) {
-  return std::all_of(events.begin(), events.end(),
-                     [&](const Event& event) { return event.speaker == events[0].speaker; });
 }
 
 // "First I hear george; second george, the same voice; third theo, another voice. The voices
@@ -98,43 +59,22 @@ std::string heard_notes(const Events& events, const State& state) {
   return text + ".";
 }
 
-size_t rises_until(const Events& events, size_t last) {
-  size_t rises = 0;
-  for (size_t i = 1; i <= last; ++i) rises += events[i].midi_note > events[i - 1].midi_note ? 1 : 0;
-  return rises;
-}
-
-size_t highest_until(const Events& events, size_t last) {
-  size_t best = 0;
-  for (size_t i = 1; i <= last; ++i)
-    if (events[i].midi_note > events[best].midi_note) best = i;
-  return best;
-}
-
-// "First -12 dB, second -6 dB, third 0 dB. The loudness rises.", relative to the loudest note, in
-// steps of 3 dB.
+// "First -12 dB, second -6 dB, third 0 dB. The loudness rises.", relative to the loudest note.
 std::string heard_loudness(const Events& events, int trend) {
-  constexpr double kStepDb = 3;
-  double loudest_db = events[0].level_db;
-  for (const Event& event : events) loudest_db = std::max(loudest_db, event.level_db);
+  const std::vector<int> levels = levels_below_loudest_db(events);
   std::string text;
-  for (size_t i = 0; i < events.size(); ++i) {
-    const auto below =
-        std::lround((loudest_db - events[i].level_db) / kStepDb) * std::lround(kStepDb);
-    text += fmt::format("{} {} dB", i == 0 ? "First" : fmt::format(", {}", ordinal(i)), -below);
-  }
+  for (size_t i = 0; i < levels.size(); ++i)
+    text += fmt::format("{} {} dB", i == 0 ? "First" : fmt::format(", {}", ordinal(i)), levels[i]);
   return text + (trend > 0   ? ". The loudness rises."
                  : trend < 0 ? ". The loudness falls."
                              : ". The loudness is steady.");
 }
 
-void require_events_of(Task task, const Truth& truth) {
-  if (truth.events.empty() || truth.is_speech() != is_speech_task(task))
-    fail(ErrorCode::kUsage, "the task {} needs a clip of {}, got one of {}", name(task),
-         is_speech_task(task) ? "speech" : "music",
-         truth.events.empty() ? "nothing"
-         : truth.is_speech()  ? "speech"
-                              : "music");
+// "The first digit has -12 dB, the last 0 dB. It gets louder.", relative to the loudest digit.
+std::string heard_course(const Events& events, int trend) {
+  const std::vector<int> levels = levels_below_loudest_db(events);
+  return fmt::format("The first digit has {} dB, the last {} dB. It gets {}.", levels.front(),
+                     levels.back(), trend > 0 ? "louder" : "softer");
 }
 
 }  // namespace
@@ -169,6 +109,11 @@ std::string thinking_for(Task task, const Truth& truth) {
       });
     case Task::kLoudness:
       return heard_loudness(events, truth.loudness_trend);
+    case Task::kConflict:
+      return heard_course(events, truth.loudness_trend);
+    case Task::kCountBeats:
+      return fmt::format("{}. That makes {}.", tally(events.size()),
+                         counted(events.size(), "beat"));
   }
   STAPES_CHECK(false, "task {}", static_cast<int>(task));
   return {};
@@ -193,12 +138,14 @@ std::string answer_for(Task task, const Truth& truth) {
       return one_speaker(events) ? "yes" : "no";
     case Task::kCountDigits:
     case Task::kCountNotes:
+    case Task::kCountBeats:
       return std::to_string(events.size());
     case Task::kCountRises:
       return std::to_string(rises_until(events, events.size() - 1));
     case Task::kHighestNote:
       return std::to_string(highest_until(events, events.size() - 1) + 1);
     case Task::kLoudness:
+    case Task::kConflict:
       return truth.loudness_trend > 0 ? "rise" : truth.loudness_trend < 0 ? "fall" : "steady";
   }
   STAPES_CHECK(false, "task {}", static_cast<int>(task));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 #include <map>
 #include <set>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include "world/melody.h"
 #include "world/questions.h"
 #include "world/random_truth.h"
+#include "world/text_twins.h"
 #include "world/world.h"
 
 namespace stapes::world {
@@ -73,6 +75,52 @@ TEST(Thinking, IsWordedAsAgreed) {
     EXPECT_EQ(thinking_for(expected.task, expected.truth), expected.thinking);
     EXPECT_EQ(answer_for(expected.task, expected.truth), expected.answer);
   }
+}
+
+TEST(Thinking, OfConflictsAndBeats) {
+  Truth conflict = digits({2, 5, 8}, "aaa");
+  conflict.number_trend = +1;
+  conflict.loudness_trend = -1;
+  for (size_t i = 0; i < 3; ++i) conflict.events[i].level_db = -20 - 6.2 * static_cast<double>(i);
+  EXPECT_TRUE(conflict.conflicts());
+  EXPECT_EQ(thinking_for(Task::kConflict, conflict),
+            "The first digit has 0 dB, the last -12 dB. It gets softer.");
+  EXPECT_EQ(answer_for(Task::kConflict, conflict), "fall");
+  EXPECT_EQ(surrogate_thinking_for(Task::kConflict, conflict),
+            "The text lists 2, 5 and 8. The numbers go up.");
+  EXPECT_EQ(surrogate_answer_for(Task::kConflict, conflict), "rise");
+  // Any other question about it is answered as about all speech.
+  EXPECT_EQ(answer_for(Task::kSum, conflict), "15");
+
+  Truth beats;
+  beats.events.resize(4);
+  EXPECT_EQ(thinking_for(Task::kCountBeats, beats), "1, 2, 3, 4. That makes 4 beats.");
+  EXPECT_EQ(surrogate_thinking_for(Task::kCountBeats, beats),
+            "Reading the text: 1, 2, 3, 4. That makes 4 beats.");
+  EXPECT_EQ(answer_for(Task::kCountBeats, beats), "4");
+}
+
+TEST(Thinking, OfAReaderIsWordedAsAgreed) {
+  const Truth three = digits({3, 7, 1}, "aab");
+  const Truth melody = notes({64, 67, 62, 62});
+  Truth rising = notes({64, 67, 62}, +1);
+  for (size_t i = 0; i < 3; ++i) rising.events[i].level_db = -30 + 6.1 * static_cast<double>(i);
+  const auto expect = [](Task task, const Truth& truth, const char* thinking) {
+    EXPECT_EQ(surrogate_thinking_for(task, truth), thinking);
+    EXPECT_EQ(surrogate_answer_for(task, truth), answer_for(task, truth));
+  };
+  expect(Task::kTranscribe, three, "The text lists 3, 7 and 1.");
+  expect(Task::kCountDigits, three, "The text lists 3, 7 and 1. That makes 3 digits.");
+  expect(Task::kSum, three, "The text lists 3, 7 and 1. 3 + 7 = 10. 10 + 1 = 11.");
+  expect(Task::kLargest, three, "The text lists 3, 7 and 1. 3 < 7, so 7. 7 > 1, so 7.");
+  expect(Task::kSameSpeaker, three, "The text lists a, a and b. The names differ.");
+  expect(Task::kCountNotes, melody, "The text lists E4, G4, D4 and D4. That makes 4 notes.");
+  expect(Task::kCountRises, melody,
+         "The text lists E4, G4, D4 and D4. E4 to G4 is up, 1. G4 to D4 is down, 1. D4 to D4 is "
+         "the same, 1.");
+  expect(Task::kHighestNote, melody,
+         "The text lists E4, G4, D4 and D4. E4 < G4, so G4 2. G4 > D4, so G4 2. G4 > D4, so G4 2.");
+  expect(Task::kLoudness, rising, "The text lists -12 dB, -6 dB and 0 dB. The levels go up.");
 }
 
 TEST(Thinking, OneDigit) {
@@ -249,6 +297,32 @@ std::string follow_levels(const std::string& text) {
   return rises ? "rise" : falls ? "fall" : "steady";
 }
 
+// "The first digit has -12 dB, the last 0 dB. It gets louder."
+std::string follow_course(const std::string& text) {
+  int first = 1, last = 1;
+  char way[16] = {};
+  EXPECT_EQ(
+      std::sscanf(text.c_str(), "The first digit has %d dB, the last %d dB. It gets %15[a-z].",
+                  &first, &last, way),
+      3)
+      << text;
+  EXPECT_EQ(std::max(first, last), 0) << text;
+  EXPECT_GE(std::abs(first - last), 9) << text;
+  EXPECT_STREQ(way, last > first ? "louder" : "softer") << text;
+  return last > first ? "rise" : "fall";
+}
+
+// "1, 2, 3. That makes 3 beats."
+std::string follow_tally(const std::string& text) {
+  std::istringstream words(text);
+  int next = 1;
+  std::string word;
+  while (words >> word && std::isdigit(static_cast<unsigned char>(word[0])) != 0)
+    EXPECT_EQ(std::stoi(word), next++) << text;
+  EXPECT_EQ(number_after(text, "makes "), std::to_string(next - 1));
+  return std::to_string(next - 1);
+}
+
 std::string evaluate(Task task, const std::string& text) {
   switch (task) {
     case Task::kTranscribe: {
@@ -277,6 +351,10 @@ std::string evaluate(Task task, const std::string& text) {
       return follow_highest(text);
     case Task::kLoudness:
       return follow_levels(text);
+    case Task::kConflict:
+      return follow_course(text);
+    case Task::kCountBeats:
+      return follow_tally(text);
   }
   return {};
 }
@@ -309,6 +387,11 @@ TEST(Thinking, RefusesTheWrongKindOfClip) {
   expect_usage(Task::kSum, notes({60}), "the task sum needs a clip of speech, got one of music");
   expect_usage(Task::kLoudness, digits({1}),
                "the task loudness needs a clip of music, got one of speech");
+  expect_usage(Task::kCountBeats, notes({60}),
+               "the task count-beats needs a clip of beats, got one of music");
+  expect_usage(Task::kConflict, digits({1, 2}),
+               "the task conflict needs digits whose values and whose loudness rise or fall, got "
+               "others");
   expect_usage(Task::kSum, {}, "the task sum needs a clip of speech, got one of nothing");
 }
 
@@ -321,13 +404,15 @@ TEST(Questions, CanonicalOnesAreThePublishedOnes) {
                                               "How many notes are there?",
                                               "How many times does the melody rise?",
                                               "Which note is the highest?",
-                                              "Does the loudness rise or fall?"};
+                                              "Does the loudness rise or fall?",
+                                              "Does it rise or fall?",
+                                              "How many beats are there?"};
   for (int index = 0; index < kTaskCount; ++index) {
     const auto task = static_cast<Task>(index);
     EXPECT_EQ(canonical_question(task), published.at(static_cast<size_t>(index)));
     EXPECT_EQ(question_for(task, 0, static_cast<uint64_t>(index)), canonical_question(task));
     EXPECT_EQ(task_by_name(name(task)), task);
-    EXPECT_EQ(is_speech_task(task), index < 5);
+    EXPECT_EQ(is_speech_task(task), index < 5 || task == Task::kConflict);
   }
 }
 
@@ -363,13 +448,14 @@ TEST(Questions, UnknownTaskNameListsTheTasks) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);
     EXPECT_STREQ(error.what(),
                  "expected a task of the sound world (transcribe, count-digits, sum, largest, "
-                 "same-speaker, count-notes, count-rises, highest-note, loudness), got \"dance\"");
+                 "same-speaker, count-notes, count-rises, highest-note, loudness, conflict, "
+                 "count-beats), got \"dance\"");
   }
 }
 
 TEST(TextCorpus, HasEveryWordThatTheWorldSays) {
   std::set<std::string> known;
-  for (const std::string& text : text_corpus(20000))
+  for (const std::string& text : text_corpus(20000, CorpusTexts::kAll))
     for (const std::string& word : pieces(text)) known.insert(word);
   for (int index = 0; index < kTaskCount; ++index) {
     const auto task = static_cast<Task>(index);
@@ -379,12 +465,37 @@ TEST(TextCorpus, HasEveryWordThatTheWorldSays) {
       Rng rng(9, static_cast<uint64_t>(index), position);
       const Truth truth = random_truth(task, rng);
       texts.push_back(thinking_for(task, truth));
+      texts.push_back(surrogate_thinking_for(task, truth));
       texts.push_back(answer_for(task, truth));
     }
     for (const std::string& text : texts)
       for (const std::string& word : pieces(text)) EXPECT_TRUE(known.contains(word)) << word;
   }
-  EXPECT_EQ(text_corpus(50), text_corpus(50));
+  for (const Split split : {Split::kTrain, Split::kTest})
+    for (uint64_t index = 0; index < 2000; ++index) {
+      const TextExample text = text_example(split, 9, index);
+      for (const std::string& part : {text.question, text.thinking, text.answer})
+        for (const std::string& word : pieces(part))
+          // Made-up words are as many as the syllables allow; a twin's tally is of numbers.
+          EXPECT_TRUE(known.contains(word) || text.task == "strings") << word;
+    }
+  EXPECT_EQ(text_corpus(50, CorpusTexts::kAll), text_corpus(50, CorpusTexts::kAll));
+}
+
+// The tokenizer of models/tiny is learned from these: they must not change.
+TEST(TextCorpus, OfTheFirstTasksHasNothingElse) {
+  const std::vector<std::string> texts = text_corpus(9, CorpusTexts::kFirstTasks);
+  ASSERT_EQ(texts.size(), 27U);
+  for (size_t task = 0; task < 9; ++task) {
+    Rng rng(0, 0, task);
+    const Truth truth = random_truth(static_cast<Task>(task), rng);
+    EXPECT_EQ(texts[3 * task], question_for(static_cast<Task>(task), 0.5, rng.next()));
+    EXPECT_EQ(texts[3 * task + 1], thinking_for(static_cast<Task>(task), truth));
+  }
+  for (const std::string& text : text_corpus(2000, CorpusTexts::kFirstTasks)) {
+    EXPECT_EQ(text.find("The text lists"), std::string::npos);
+    EXPECT_EQ(text.find("beat"), std::string::npos);
+  }
 }
 
 }  // namespace

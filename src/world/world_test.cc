@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "stapes/error.h"
@@ -146,16 +147,81 @@ TEST_F(ToneWorldTest, AnswersAreBalanced) {
     EXPECT_NEAR(notes.at(count), kCount / 6, 52);
 }
 
+TEST_F(ToneWorldTest, HalfOfTheConflictsConflict) {
+  const World world(options());
+  constexpr int kCount = 1200;
+  std::map<std::pair<int, int>, int> trends;
+  for (uint64_t i = 0; i < kCount; ++i) {
+    const Example example = world.example(Task::kConflict, Split::kTrain, 5, i);
+    const Truth& truth = example.clip.truth;
+    ++trends[{truth.number_trend, truth.loudness_trend}];
+    EXPECT_EQ(example.answer, truth.loudness_trend > 0 ? "rise" : "fall");
+    EXPECT_EQ(example.answer != surrogate_answer_for(Task::kConflict, truth), truth.conflicts());
+  }
+  ASSERT_EQ(trends.size(), 4U);
+  for (const auto& [trend, count] : trends) EXPECT_NEAR(count, kCount / 4, 60);
+}
+
+TEST_F(ToneWorldTest, BeatsAreApartAndOfAllCounts) {
+  const World world(options());
+  std::map<size_t, int> counts;
+  std::map<std::string, int> kinds;
+  int regular = 0;
+  constexpr int kCount = 600;
+  for (uint64_t i = 0; i < kCount; ++i) {
+    const Clip clip = world.beats_clip(Split::kTrain, 5, i);
+    const auto& events = clip.truth.events;
+    EXPECT_EQ(clip.truth.kind(), ClipKind::kBeats);
+    ++counts[events.size()];
+    ++kinds[clip.truth.timbre];
+    EXPECT_LT(clip.audio.seconds(), 9);
+    EXPECT_GE(clip.audio.seconds(), events.back().end_s);
+    double shortest = 1, longest = 0;
+    for (size_t e = 1; e < events.size(); ++e) {
+      const double gap = events[e].start_s - events[e - 1].start_s;
+      shortest = std::min(shortest, gap);
+      longest = std::max(longest, gap);
+    }
+    EXPECT_GE(shortest, 0.1499);
+    if (clip.truth.notes_per_second > 0) {
+      ++regular;
+      EXPECT_NEAR(shortest, 1 / clip.truth.notes_per_second, 1e-9);
+      EXPECT_NEAR(longest, 1 / clip.truth.notes_per_second, 1e-9);
+    }
+  }
+  EXPECT_EQ(counts.size(), 28U);
+  EXPECT_EQ(counts.begin()->first, 3U);
+  EXPECT_EQ(counts.rbegin()->first, 30U);
+  EXPECT_EQ(kinds.size(), 3U);
+  EXPECT_NEAR(regular, kCount / 2, 60);
+}
+
+TEST_F(ToneWorldTest, TasksThatNobodyNamesAreTheFirstNine) {
+  const World world(options());
+  std::vector<Task> first;
+  for (int task = 0; task < 9; ++task) first.push_back(static_cast<Task>(task));
+  EXPECT_EQ(tasks_to_ask({}, world), first);
+  EXPECT_EQ(tasks_to_ask({Task::kCountBeats, Task::kSum}, world),
+            (std::vector<Task>{Task::kSum, Task::kCountBeats}));
+  const World silent({});
+  EXPECT_EQ(tasks_to_ask({}, silent), (std::vector<Task>{Task::kCountNotes, Task::kCountRises,
+                                                         Task::kHighestNote, Task::kLoudness}));
+  EXPECT_THROW(tasks_to_ask({Task::kConflict}, silent), Error);
+}
+
 TEST_F(ToneWorldTest, CurriculaShortenTheClips) {
   WorldOptions given = options();
   given.max_digits = 1;
   given.max_notes = 3;
+  given.max_beats = 3;
   const World world(given);
   for (uint64_t i = 0; i < 50; ++i) {
     EXPECT_EQ(world.speech_clip(Split::kTrain, 1, i).truth.events.size(), 1U);
     EXPECT_EQ(world.melody_clip(Split::kTrain, 1, i).truth.events.size(), 3U);
     const Example same = world.example(Task::kSameSpeaker, Split::kTrain, 1, i);
     EXPECT_EQ(same.clip.truth.events.size(), 2U);
+    EXPECT_EQ(world.conflict_clip(Split::kTrain, 1, i).truth.events.size(), 2U);
+    EXPECT_EQ(world.beats_clip(Split::kTrain, 1, i).truth.events.size(), 3U);
   }
 }
 
@@ -183,6 +249,8 @@ TEST(WorldErrors, Options) {
                make([](WorldOptions& o) { o.max_digits = 5; }));
   expect_error(usage, "expected max_notes from 3 to 8, got 2",
                make([](WorldOptions& o) { o.max_notes = 2; }));
+  expect_error(usage, "expected max_beats from 3 to 30, got 31",
+               make([](WorldOptions& o) { o.max_beats = 31; }));
   expect_error(usage, "expected paraphrase_share from 0 to 1, got 1.5",
                make([](WorldOptions& o) { o.paraphrase_share = 1.5; }));
   expect_error(usage, "expected first_test_take not after last_test_take, got 9 and 5",
@@ -217,6 +285,8 @@ TEST(WorldErrors, MissingSplitSpeakerOrSpeech) {
                [&] { world.speech_clip(Split::kTest, 1, 1); });
   expect_error(ErrorCode::kInvalidData, "expected training takes of at least 2 speaker(s)",
                [&] { world.example(Task::kSameSpeaker, Split::kTrain, 1, 1); });
+  expect_error(ErrorCode::kInvalidData, "needs two different digits of each speaker, found 1",
+               [&] { world.example(Task::kConflict, Split::kTrain, 1, 1); });
 
   const World silent({});
   EXPECT_FALSE(silent.has_speech());
@@ -308,6 +378,44 @@ TEST_F(RealDigitsTest, AugmentedClipsAreWithinTheirLimits) {
   std::cout << "mean length " << seconds / kCount << " s, longest " << longest << " s\n";
 }
 
+// The course survives whatever is augmented: what is measured on the clip goes its way at each
+// step.
+TEST_F(RealDigitsTest, ConflictsGetLouderOrSofterDigitByDigit) {
+  for (const bool augment : {false, true}) {
+    WorldOptions options = options_for(folder_);
+    options.augment = augment;
+    const World world(options);
+    std::set<size_t> lengths;
+    for (uint64_t i = 0; i < 300; ++i) {
+      const Clip clip = world.conflict_clip(Split::kTest, 3, i);
+      const auto& events = clip.truth.events;
+      lengths.insert(events.size());
+      double energy_per_s = 0, seconds = 0;
+      for (const Event& event : events) {
+        const double length = event.end_s - event.start_s;
+        energy_per_s += length * std::pow(10, event.level_db / 10);
+        seconds += length;
+      }
+      // Of all events together, less the ratio that the truth states: the noise's own level.
+      const double noise = energy_per_s / seconds * std::pow(10, -clip.truth.noise_db / 10);
+      for (size_t e = 0; e < events.size(); ++e) {
+        const auto sound = test::part(clip, events[e].start_s, events[e].end_s);
+        const double expected = 10 * std::log10(std::pow(10, events[e].level_db / 10) + noise);
+        EXPECT_NEAR(test::level_dbfs(sound), expected, augment ? 2.0 : 0.01) << "clip " << i;
+        if (e == 0) continue;
+        EXPECT_EQ(events[e].speaker, events[0].speaker);
+        EXPECT_GT((events[e].digit - events[e - 1].digit) * clip.truth.number_trend, 0);
+        EXPECT_GT((events[e].level_db - events[e - 1].level_db) * clip.truth.loudness_trend, 3.9);
+        const auto before = test::part(clip, events[e - 1].start_s, events[e - 1].end_s);
+        EXPECT_GT((test::level_dbfs(sound) - test::level_dbfs(before)) * clip.truth.loudness_trend,
+                  0.5)
+            << "clip " << i << ", digit " << e;
+      }
+    }
+    EXPECT_EQ(lengths, (std::set<size_t>{2, 3, 4}));
+  }
+}
+
 TEST_F(RealDigitsTest, PrintsItsSpeed) {
   // Processor time: other programs on the machine do not count.
   const auto since = [](std::clock_t start) {
@@ -316,7 +424,8 @@ TEST_F(RealDigitsTest, PrintsItsSpeed) {
   auto start = std::clock();
   const World world(options_for(folder_));
   std::cout << "construction " << since(start) << " processor seconds\n";
-  for (const Task task : {Task::kTranscribe, Task::kCountNotes}) {
+  for (const Task task :
+       {Task::kTranscribe, Task::kCountNotes, Task::kConflict, Task::kCountBeats}) {
     start = std::clock();
     for (uint64_t i = 0; i < 300; ++i) world.example(task, Split::kTrain, 1, i);
     std::cout << name(task) << ": " << 300 / since(start) << " clips per processor second\n";

@@ -24,6 +24,13 @@ class ExampleSource {
 // Clips made on the fly by the sound world.
 std::unique_ptr<ExampleSource> world_source(const DataRecipe& recipe, uint64_t seed,
                                             const Tokenizer& tokenizer, int64_t mel_bands);
+struct TextSourceOptions {
+  std::vector<std::string> tasks = {};  // world::text_tasks(); empty: all; they take turns
+  double thinking_share = 0.75;         // of the replies; the others answer directly
+};
+// Texts without sound, made on the fly (world/text_twins.h). Throws kUsage for an unknown task.
+std::unique_ptr<ExampleSource> text_source(const TextSourceOptions& options, uint64_t seed,
+                                           const Tokenizer& tokenizer);
 // JSON lines with `messages` and `audios` (one <audio> tag per file; paths relative to the JSONL
 // file). Every tenth line is kept for evaluation where there are at least 20. Validates every line
 // and file first; throws kInvalidData naming the line and what is wrong with it.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/rng.h"
 #include "spec/audio_tokens.h"
@@ -14,10 +15,12 @@ using world::Split;
 using world::Task;
 
 // Streams of random numbers that must not meet.
-enum Stream : uint64_t { kKind = 1, kQuestions = 2, kMask = 3 };
+enum Stream : uint64_t { kKind = 1, kQuestions = 2, kMask = 3, kOwnKind = 4 };
 
+// A pulse is of no class: only its place and its level are known.
 int32_t sound_class(const world::Event& event) {
   if (event.digit >= 0) return 1 + event.digit;
+  if (event.midi_note < 0) return 0;
   return 11 + static_cast<int32_t>(world::pitch_index(event.midi_note));
 }
 
@@ -48,7 +51,11 @@ FrameTargets frame_targets(const world::Truth& truth, int64_t mel_frames) {
     const auto& event = truth.events[e];
     for (size_t frame = 0; frame < frames; ++frame) {
       const double middle_s = (static_cast<double>(frame) + 0.5) * kFrameSeconds;
-      if (middle_s < event.start_s || middle_s >= event.end_s) continue;
+      // A pulse is hardly longer than a frame; it stands for the frame in which it begins.
+      const bool pulse = event.digit < 0 && event.midi_note < 0;
+      const bool heard = pulse ? std::abs(middle_s - event.start_s) <= kFrameSeconds / 2
+                               : middle_s >= event.start_s && middle_s < event.end_s;
+      if (!heard) continue;
       targets.sound[frame] = sound_class(event);
       targets.ordinal[frame] = std::min(static_cast<int32_t>(e) + 1, kOrdinalClasses - 1);
       targets.speaker[frame] = speaker_class(event);
@@ -78,6 +85,7 @@ void mask_spectrogram(MelSpectrogram& mel, Rng& rng) {
 }
 
 std::vector<Task> tasks_about(const world::Truth& truth) {
+  if (truth.kind() == world::ClipKind::kBeats) return {Task::kCountBeats};
   if (!truth.is_speech()) {
     std::vector<Task> tasks = {Task::kCountNotes, Task::kCountRises, Task::kLoudness};
     // "The highest" is only a fair question where one note is.
@@ -90,7 +98,11 @@ std::vector<Task> tasks_about(const world::Truth& truth) {
     return tasks;
   }
   std::vector<Task> tasks = {Task::kTranscribe, Task::kCountDigits, Task::kSum, Task::kLargest};
-  if (truth.events.size() > 1) tasks.push_back(Task::kSameSpeaker);
+  // Of a conflict the speaker is always one.
+  if (truth.number_trend != 0)
+    tasks.push_back(Task::kConflict);
+  else if (truth.events.size() > 1)
+    tasks.push_back(Task::kSameSpeaker);
   return tasks;
 }
 
@@ -105,6 +117,7 @@ class WorldSource : public ExampleSource {
   WorldSource(const DataRecipe& recipe, uint64_t seed, const Tokenizer& tokenizer,
               int64_t mel_bands)
       : recipe_(recipe), seed_(seed), tokenizer_(tokenizer), mel_(mel_bands) {
+    for (const auto& task : recipe.tasks) tasks_.push_back(world::task_by_name(task));
     stages_ = recipe.curriculum.empty() ? std::vector<CurriculumStage>{{}} : recipe.curriculum;
     for (const auto& stage : stages_) {
       world::WorldOptions options;
@@ -114,17 +127,14 @@ class WorldSource : public ExampleSource {
       options.paraphrase_share = recipe.paraphrase_share;
       worlds_.emplace_back(options);
     }
+    tasks_ = world::tasks_to_ask(tasks_, worlds_.back());
   }
 
   TrainingExample get(Phase phase, uint64_t index, int64_t step) const override {
     const Split split = phase == Phase::kTraining ? Split::kTrain : Split::kTest;
     const uint64_t seed = phase == Phase::kTraining ? seed_ : mix64(seed_ + 1);
     const auto& sounds = phase == Phase::kTraining ? world_at(step) : worlds_.back();
-    Rng kind(seed, kKind, index);
-    const bool melody = !sounds.has_speech() || kind.chance(recipe_.melody_share);
-    const world::Clip clip =
-        melody ? sounds.melody_clip(split, seed, index) : sounds.speech_clip(split, seed, index);
-
+    const world::Clip clip = clip_of(sounds, split, seed, index);
     MelSpectrogram mel = mel_.compute(clip.audio.samples);
     FrameTargets frames = frame_targets(clip.truth, mel.frames);
     if (phase == Phase::kTraining && recipe_.mask_spectrogram) {
@@ -140,7 +150,9 @@ class WorldSource : public ExampleSource {
   }
 
   std::string fingerprint() const override {
-    return "world " + recipe_.digits_folder.filename().string();
+    std::string text = "world " + recipe_.digits_folder.filename().string();
+    for (const auto& task : recipe_.tasks) text += " " + task;
+    return text;
   }
 
  private:
@@ -150,10 +162,43 @@ class WorldSource : public ExampleSource {
     return worlds_[stage];
   }
 
+  world::Clip clip_of(const world::World& sounds, Split split, uint64_t seed,
+                      uint64_t index) const {
+    // Tasks with clips of their own kind: an equal share each.
+    Rng own(seed, kOwnKind, index);
+    const Task drawn = own.pick(tasks_);
+    if (drawn == Task::kConflict) return sounds.conflict_clip(split, seed, index);
+    if (drawn == Task::kCountBeats) return sounds.beats_clip(split, seed, index);
+    const auto about = [&](world::ClipKind kind) {
+      return std::any_of(tasks_.begin(), tasks_.end(), [&](Task task) {
+        return task != Task::kConflict && world::clip_kind(task) == kind;
+      });
+    };
+    Rng kind(seed, kKind, index);
+    const bool melody = !about(world::ClipKind::kSpeech) ||
+                        (about(world::ClipKind::kMusic) && kind.chance(recipe_.melody_share));
+    if (melody) return sounds.melody_clip(split, seed, index);
+    world::Clip clip = sounds.speech_clip(split, seed, index);
+    // Where only voices are asked about, one digit alone leaves nothing to ask.
+    if (asked_about(clip.truth).empty())
+      clip = sounds.example(Task::kSameSpeaker, split, seed, index).clip;
+    return clip;
+  }
+
+  std::vector<Task> asked_about(const world::Truth& truth) const {
+    std::vector<Task> tasks = tasks_about(truth);
+    std::erase_if(tasks,
+                  [&](Task task) { return std::count(tasks_.begin(), tasks_.end(), task) == 0; });
+    return tasks;
+  }
+
   std::vector<Question> questions(const world::Truth& truth, uint64_t seed, uint64_t index) const {
     Rng rng(seed, kQuestions, index);
-    std::vector<Task> tasks = tasks_about(truth);
+    std::vector<Task> tasks = asked_about(truth);
     shuffle(tasks, rng);
+    // A conflict is asked about as one, whatever else is asked.
+    const auto conflict = std::find(tasks.begin(), tasks.end(), Task::kConflict);
+    if (conflict != tasks.end()) std::iter_swap(tasks.begin(), conflict);
     // Rows before the sound cannot be shared by several questions, so this clip gets one.
     const bool question_first = rng.chance(recipe_.question_first_share);
     const size_t count = question_first ? 1 : static_cast<size_t>(recipe_.questions_per_clip);
@@ -170,6 +215,10 @@ class WorldSource : public ExampleSource {
     user.parts.insert(question_first ? user.parts.begin() : user.parts.end(), text);
     const std::string answer = world::answer_for(task, truth);
     const bool thinks = rng.chance(recipe_.thinking_share);
+    if (thinks && recipe_.surrogate_share > 0 && rng.chance(recipe_.surrogate_share))
+      return {{user},
+              reply_with_thinking(world::surrogate_thinking_for(task, truth),
+                                  world::surrogate_answer_for(task, truth))};
     return {{user},
             thinks ? reply_with_thinking(world::thinking_for(task, truth), answer)
                    : reply_without_thinking(answer)};
@@ -181,6 +230,7 @@ class WorldSource : public ExampleSource {
   LogMel mel_;
   std::vector<CurriculumStage> stages_;
   std::vector<world::World> worlds_;
+  std::vector<Task> tasks_;
 };
 
 }  // namespace

@@ -9,9 +9,29 @@
 #include "spec/audio_tokens.h"
 #include "text/chat_format.h"
 #include "train/data/jsonl_rows.h"
+#include "world/text_twins.h"
 
 namespace stapes::train {
 namespace {
+
+world::Split split_of(Phase phase) {
+  return phase == Phase::kTraining ? world::Split::kTrain : world::Split::kTest;
+}
+
+RolloutPrompt text_prompt(const std::string& task, Phase phase, uint64_t seed, uint64_t number) {
+  world::TextExample example = world::text_example(task, split_of(phase), seed, number);
+  RolloutPrompt prompt;
+  prompt.task = task;
+  prompt.id = fmt::format("{}/{}", task, number);
+  prompt.messages = {{"user", {ContentPart::of_text(example.question)}}};
+  prompt.columns = {
+      {"task", task}, {"answer", example.answer}, {"answer_kind", example.answer_kind}};
+  if (!example.choices.empty()) prompt.columns["choices"] = example.choices;
+  prompt.expected.kind = reward::answer_kind_by_name(example.answer_kind);
+  prompt.expected.text = std::move(example.answer);
+  prompt.expected.choices = std::move(example.choices);
+  return prompt;
+}
 
 class WorldPrompts : public PromptSource {
  public:
@@ -21,26 +41,36 @@ class WorldPrompts : public PromptSource {
                 .max_digits = options.max_digits,
                 .max_notes = options.max_notes,
                 .paraphrase_share = options.paraphrase_share}) {
-    for (const auto& name : options.tasks) tasks_.push_back(world::task_by_name(name));
-    for (int i = 0; i < world::kTaskCount && options.tasks.empty(); ++i) {
-      const auto task = static_cast<world::Task>(i);
-      if (world_.has_speech() || !world::is_speech_task(task)) tasks_.push_back(task);
+    for (const auto& name : options.tasks) {
+      if (!world::is_text_task(name)) world::tasks_to_ask({world::task_by_name(name)}, world_);
+      tasks_.push_back(name);
     }
-    for (const auto task : tasks_)
-      if (world::is_speech_task(task) && !world_.has_speech())
-        fail(ErrorCode::kUsage,
-             "the task {} needs recordings of spoken digits, and none were given",
-             world::name(task));
+    if (options.tasks.empty())
+      for (const auto task : world::tasks_to_ask({}, world_)) tasks_.emplace_back(name(task));
   }
 
   RolloutPrompt get(Phase phase, uint64_t index) const override {
-    const auto split = phase == Phase::kTraining ? world::Split::kTrain : world::Split::kTest;
-    const world::Task task = tasks_[index % tasks_.size()];
+    const std::string& task = tasks_[index % tasks_.size()];
     const uint64_t number = index / tasks_.size();
-    world::Example example = world_.example(task, split, options_.seed, number);
+    return world::is_text_task(task) ? text_prompt(task, phase, options_.seed, number)
+                                     : clip_prompt(task, phase, number);
+  }
+
+  uint64_t count() const override { return 0; }
+  std::vector<std::string> tasks() const override { return tasks_; }
+
+  std::string fingerprint() const override {
+    return fmt::format("world {} {}", options_.digits_folder.filename().string(),
+                       fmt::join(tasks_, ","));
+  }
+
+ private:
+  RolloutPrompt clip_prompt(const std::string& task, Phase phase, uint64_t number) const {
+    world::Example example =
+        world_.example(world::task_by_name(task), split_of(phase), options_.seed, number);
     RolloutPrompt prompt;
-    prompt.task = world::name(task);
-    prompt.id = fmt::format("{}/{}", prompt.task, number);
+    prompt.task = task;
+    prompt.id = fmt::format("{}/{}", task, number);
     prompt.messages = {
         {"user", {ContentPart::of_audio(0), ContentPart::of_text(example.question)}}};
     prompt.clips.push_back(std::move(example.clip.audio));
@@ -50,23 +80,30 @@ class WorldPrompts : public PromptSource {
     return prompt;
   }
 
-  uint64_t count() const override { return 0; }
+  WorldPromptOptions options_;
+  world::World world_;
+  std::vector<std::string> tasks_;
+};
 
-  std::vector<std::string> tasks() const override {
-    std::vector<std::string> names;
-    for (const auto task : tasks_) names.emplace_back(world::name(task));
-    return names;
+class TextPrompts : public PromptSource {
+ public:
+  explicit TextPrompts(const TextPromptOptions& options)
+      : seed_(options.seed), tasks_(options.tasks.empty() ? world::text_tasks() : options.tasks) {
+    for (const auto& task : tasks_) world::require_text_task(task);
   }
 
+  RolloutPrompt get(Phase phase, uint64_t index) const override {
+    return text_prompt(tasks_[index % tasks_.size()], phase, seed_, index / tasks_.size());
+  }
+  uint64_t count() const override { return 0; }
+  std::vector<std::string> tasks() const override { return tasks_; }
   std::string fingerprint() const override {
-    return fmt::format("world {} {}", options_.digits_folder.filename().string(),
-                       fmt::join(tasks(), ","));
+    return fmt::format("texts {}", fmt::join(tasks_, ","));
   }
 
  private:
-  WorldPromptOptions options_;
-  world::World world_;
-  std::vector<world::Task> tasks_;
+  uint64_t seed_;
+  std::vector<std::string> tasks_;
 };
 
 // The first of the columns that is there; a number or a truth value as JSON writes it.
@@ -162,6 +199,10 @@ class JsonlPrompts : public PromptSource {
 
 std::unique_ptr<PromptSource> world_prompts(const WorldPromptOptions& options) {
   return std::make_unique<WorldPrompts>(options);
+}
+
+std::unique_ptr<PromptSource> text_prompts(const TextPromptOptions& options) {
+  return std::make_unique<TextPrompts>(options);
 }
 
 std::unique_ptr<PromptSource> jsonl_prompts(const std::filesystem::path& path,

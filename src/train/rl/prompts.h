@@ -44,7 +44,9 @@ class PromptSource {
 
 struct WorldPromptOptions {
   std::filesystem::path digits_folder = {};  // empty: melodies only
-  std::vector<std::string> tasks = {};       // empty: all that are possible; they take turns
+  // Of the world, in turns; world::text_tasks() (no clip) may be among them. Empty: the first nine
+  // of the world, as far as they are possible.
+  std::vector<std::string> tasks = {};
   double paraphrase_share = 0.4;
   int max_digits = 4;
   int max_notes = 8;
@@ -52,6 +54,13 @@ struct WorldPromptOptions {
 };
 // Throws as world::World and task_by_name.
 std::unique_ptr<PromptSource> world_prompts(const WorldPromptOptions& options);
+
+struct TextPromptOptions {
+  std::vector<std::string> tasks = {};  // world::text_tasks(), in turns; empty: all
+  uint64_t seed = 1;
+};
+// Texts without sound: twins of the world's tasks, and plain text. Throws kUsage for other names.
+std::unique_ptr<PromptSource> text_prompts(const TextPromptOptions& options);
 
 // JSON lines as jsonl_rows.h reads them. A last assistant turn is taken off: it is not shown. The
 // column `answer` (or `solution`) is what is right, `answer_kind` how it is compared

@@ -11,6 +11,7 @@
 #include "text/think_splitter.h"
 #include "train/rl/reward.h"
 #include "train/rl/selection.h"
+#include "world/text_twins.h"
 
 namespace stapes::train {
 namespace {
@@ -95,6 +96,40 @@ TEST(WorldPrompts, TakeTurnsAndKeepTheTruth) {
   EXPECT_NE(source->get(Phase::kEvaluation, 4).clips[0].samples, first.clips[0].samples);
   EXPECT_EQ(source->get(Phase::kTraining, 4).clips[0].samples, first.clips[0].samples);
   EXPECT_THROW(world_prompts({.tasks = {"sum"}}), Error);
+}
+
+TEST(WorldPrompts, ClipsAndTextsTakeTurns) {
+  const auto source = world_prompts({.tasks = {"count-beats", "text-sum"}, .seed = 5});
+  EXPECT_THAT(source->tasks(), ElementsAre("count-beats", "text-sum"));
+  const RolloutPrompt beats = source->get(Phase::kTraining, 6);
+  EXPECT_EQ(beats.id, "count-beats/3");
+  EXPECT_TRUE(beats.has_audio());
+  EXPECT_EQ(beats.expected.text, std::to_string(beats.truth->events.size()));
+  const RolloutPrompt sum = source->get(Phase::kTraining, 7);
+  EXPECT_EQ(sum.id, "text-sum/3");
+  EXPECT_FALSE(sum.has_audio());
+  EXPECT_FALSE(sum.truth);
+  EXPECT_EQ(sum.expected.kind, reward::AnswerKind::kNumber);
+  EXPECT_EQ(sum.messages.size(), 1U);
+  EXPECT_EQ(world_prompts({.seed = 5})->tasks().size(), 4U) << "of the first nine";
+}
+
+TEST(TextPrompts, AreGradedAsTheirKindSays) {
+  const auto source = text_prompts({.seed = 5});
+  EXPECT_EQ(source->tasks(), world::text_tasks());
+  EXPECT_EQ(source->count(), 0U);
+  for (uint64_t i = 0; i < 160; ++i) {
+    const RolloutPrompt prompt = source->get(Phase::kTraining, i);
+    const world::TextExample example = world::text_example(world::Split::kTrain, 5, i);
+    EXPECT_EQ(prompt.task, example.task);
+    EXPECT_EQ(prompt.messages[0].parts[0].text, example.question);
+    EXPECT_EQ(prompt.columns["answer_kind"], example.answer_kind);
+    EXPECT_EQ(prompt.columns.contains("choices"), !example.choices.empty());
+    EXPECT_TRUE(
+        reward::grade_answer({example.thinking, example.answer, true}, prompt.expected).right());
+    EXPECT_NE(source->get(Phase::kEvaluation, i).messages[0].parts[0].text, example.question);
+  }
+  EXPECT_THROW(text_prompts({.tasks = {"sum"}}), Error);
 }
 
 class TaskRewardTest : public ::testing::Test {

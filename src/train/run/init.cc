@@ -18,8 +18,11 @@ ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& o
   ModelFiles files;
   if (options.tokenizer.empty()) {
     constexpr int kCorpusSamples = 4000;
-    files.tokenizer_json =
-        train_tokenizer_json(world::text_corpus(kCorpusSamples), options.tokenizer_merges);
+    files.tokenizer_json = train_tokenizer_json(
+        world::text_corpus(kCorpusSamples, options.tokenizer_all_texts
+                                               ? world::CorpusTexts::kAll
+                                               : world::CorpusTexts::kFirstTasks),
+        options.tokenizer_merges);
   } else {
     files.tokenizer_json = read_file(options.tokenizer);
   }

@@ -18,6 +18,7 @@ struct InitOptions {
   std::filesystem::path tokenizer =
       {};  // a tokenizer.json to copy; empty: learned from the world's texts
   int tokenizer_merges = 300;
+  bool tokenizer_all_texts = false;  // world::CorpusTexts::kAll
   uint64_t seed = 1;
   DType dtype = DType::kBF16;
 };

@@ -90,6 +90,7 @@ class SftRun {
     const fs::path random = recipe_.run_folder / "random";
     init_model(random, {.like = recipe_.model.like,
                         .tokenizer_merges = recipe_.model.tokenizer_merges,
+                        .tokenizer_all_texts = recipe_.model.tokenizer_all_texts,
                         .seed = recipe_.optimizer.seed,
                         .dtype = DType::kF32});
     return random;
