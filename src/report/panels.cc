@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string_view>
 
 namespace stapes::report {
@@ -156,6 +157,7 @@ struct Place {
   std::string group, plot, label;
   Unit unit = Unit::kNumber;
   bool log_scale = false;
+  size_t order = 0;  // of the plot in its group: that of the rules
 };
 
 Place place_of(const ColumnId& id, bool is_reward_part) {
@@ -163,13 +165,17 @@ Place place_of(const ColumnId& id, bool is_reward_part) {
   const bool sampled = column.starts_with(kSampled);
   if (sampled) column.remove_prefix(kSampled.size());
   const std::string of_log = log_label(id.log, sampled);
-  if (is_reward_part) return {"Reward", capitalized(in_words(column)), of_log, Unit::kShare, false};
+  if (is_reward_part)
+    return {"Reward", capitalized(in_words(column)), of_log, Unit::kShare, false, 0};
   std::string_view rest;
   const auto rule =
       std::ranges::find_if(kRules, [&](const Rule& r) { return fits(r.pattern, column, rest); });
-  Place place{std::string(rule->group), capitalized(filled(rule->plot, rest)),
-              rule->label.empty() ? of_log : filled(rule->label, rest), rule->unit,
-              rule->log_scale};
+  Place place{std::string(rule->group),
+              capitalized(filled(rule->plot, rest)),
+              rule->label.empty() ? of_log : filled(rule->label, rest),
+              rule->unit,
+              rule->log_scale,
+              static_cast<size_t>(rule - kRules.begin())};
   // Several lines of one log in a plot: the other logs have plots of their own.
   if (!rule->label.empty() && id.log == "test") place.plot += ", " + of_log;
   return place;
@@ -197,15 +203,21 @@ std::vector<PlotGroup> arrange(std::span<const ColumnId> columns) {
     groups.push_back({std::string(text.title), std::string(text.about), {}});
   const std::set<ColumnId> parts = reward_parts(columns);
   std::set<ColumnId> seen;
+  std::map<std::pair<std::string, std::string>, size_t> order;
   for (const ColumnId& id : columns) {
     if (!seen.insert(id).second) continue;
     const Place place = place_of(id, parts.contains(id));
     Plot& plot = named(named(groups, place.group).plots, place.plot);
+    order.try_emplace({place.group, place.plot}, place.order);
     plot.unit = place.unit;
     plot.log_scale = place.log_scale;
     plot.lines.push_back({id, place.label});
   }
   std::erase_if(groups, [](const PlotGroup& group) { return group.plots.empty(); });
+  for (PlotGroup& group : groups)
+    std::ranges::stable_sort(group.plots, {}, [&](const Plot& plot) {
+      return order.at({group.title, plot.title});
+    });
   return groups;
 }
 

@@ -38,21 +38,16 @@ const onePage: Plugin = {
     const icon = `data:image/svg+xml;base64,${readFileSync(`${root}/src/icon.svg`).toString("base64")}`;
     const used = ["uplot", "@fontsource-variable/instrument-sans", "@fontsource/instrument-serif"];
     const values: Record<string, string> = {
-      POLICY: policy(script, style),
-      ICON: icon,
-      STYLE: style,
-      LICENCES: escaped(licences(root, used)),
-      SCRIPT: script,
+      "{{POLICY}}": policy(script, style),
+      "{{ICON}}": icon,
+      "{{LICENCES}}": escaped(licences(root, used)),
+      "<!--STYLE-->": `<style>${style}</style>`,
+      "<!--DATA-->": '<script type="application/json" id="data">{{STAPES_DATA}}</script>',
+      "<!--SCRIPT-->": `<script>${script}</script>`,
     };
-    // The hashes are of all between the tags.
-    const template = readFileSync(`${root}/report/template.html`, "utf8").replace(
-      /(<(?:style|script)>)\s+|\s+(<\/(?:style|script)>)/g,
-      "$1$2",
-    );
-    const page = template.replace(
-      /\{\{(POLICY|ICON|STYLE|LICENCES|SCRIPT)\}\}/g,
-      (_mark, name: string) => values[name]!,
-    );
+    const template = readFileSync(`${root}/report/template.html`, "utf8");
+    const marks = new RegExp(Object.keys(values).join("|"), "g");
+    const page = template.replace(marks, (mark) => values[mark]!);
     for (const mark of ["{{STAPES_TITLE}}", "{{STAPES_DATA}}"])
       if (page.split(mark).length !== 2) throw new Error(`expected ${mark} once`);
     for (const name of Object.keys(bundle)) delete bundle[name];

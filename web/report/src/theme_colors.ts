@@ -1,13 +1,23 @@
-// Colours of the style sheet as a canvas takes them.
+// Colours and type of the style sheet as a canvas takes them.
 
 export const PALETTE = 8;
 
-export function token(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// A custom property as it stands may be light-dark(); the colour of an element is what became of it.
+const probe = document.createElement("span");
+
+export function colorOf(name: string): string {
+  probe.hidden = true;
+  if (!probe.isConnected) document.body.append(probe);
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
+}
+
+export function font(sizePx: number): string {
+  return `${sizePx}px ${getComputedStyle(document.documentElement).getPropertyValue("--sans")}`;
 }
 
 export function lineColor(place: number): string {
-  return token(`--line-${(place % PALETTE) + 1}`);
+  return colorOf(`--line-${(place % PALETTE) + 1}`);
 }
 
 /** Beyond the palette's end lines are dashed. */

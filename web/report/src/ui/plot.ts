@@ -2,9 +2,10 @@
 
 import uPlot from "uplot";
 import { el } from "../../../src/ui/dom";
+import type { Unit } from "../data";
 import { plain, tick, withUnit } from "../numbers";
 import { aligned, inWords, positive, smoothed, type Cell, type Chart, type Line } from "../series";
-import { lineColor, lineDash, token } from "../theme_colors";
+import { colorOf, font, lineColor, lineDash } from "../theme_colors";
 
 const HEIGHT_PX = 190;
 const SYNC = "step";
@@ -69,7 +70,7 @@ export class PlotView {
     const unit = ["share", "number", "seconds", "per second"].includes(this.chart.unit) ? "" : this.chart.unit;
     const log = el("button", { type: "button", class: "plot-log", "aria-pressed": String(this.logScale) }, "log");
     log.setAttribute("aria-label", `Logarithmic scale of ${this.chart.title}`);
-    log.hidden = !this.hasPositive();
+    log.hidden = !this.chart.logScale && !this.isWide();
     log.addEventListener("click", () => {
       this.logScale = !this.logScale;
       log.setAttribute("aria-pressed", String(this.logScale));
@@ -108,6 +109,14 @@ export class PlotView {
     this.draw();
   }
 
+  // Numbers of different sizes: only there a logarithmic scale shows more.
+  private isWide(): boolean {
+    const sizes = this.chart.lines.flatMap((line) => line.values.filter((value) => value !== null && value > 0));
+    if (sizes.length === 0) return false;
+    const [low, high] = (sizes as number[]).reduce(([l, h], n) => [Math.min(l, n), Math.max(h, n)], [Infinity, 0]);
+    return high > 30 * low;
+  }
+
   private hasPositive(): boolean {
     return this.chart.lines.some((line) => line.values.some((value) => value !== null && value > 0));
   }
@@ -133,9 +142,9 @@ export class PlotView {
 
   private options(width: number): uPlot.Options {
     const columns = this.columns();
-    const muted = token("--muted");
-    const grid = { stroke: token("--grid"), width: 1 };
-    const axis = { stroke: muted, grid, ticks: { show: false }, font: `11px ${token("--sans")}`, gap: 4 };
+    const muted = colorOf("--muted");
+    const grid = { stroke: colorOf("--grid"), width: 1 };
+    const axis = { stroke: muted, grid, ticks: { show: false }, font: font(11), gap: 4 };
     return {
       width,
       height: HEIGHT_PX,
@@ -149,7 +158,7 @@ export class PlotView {
       },
       scales: {
         x: { time: false },
-        y: { distr: this.logScale ? 3 : 1, ...(this.logScale ? {} : { range: spread }) },
+        y: { distr: this.logScale ? 3 : 1, ...(this.logScale ? {} : { range: spread(this.chart.unit) }) },
       },
       axes: [
         { ...axis, size: 24, space: 56, values: (_, values) => values.map((value) => tick(value, "number")) },
@@ -241,12 +250,20 @@ export class PlotView {
   }
 }
 
-// A line that is the same everywhere still gets some room.
-const spread: uPlot.Range.Function = (_, low, high) => {
-  if (low === null || high === null) return [0, 1];
-  const room = high === low ? Math.max(Math.abs(high) * 0.1, 1e-9) : (high - low) * 0.08;
-  return [low - room, high + room];
-};
+// A line that is the same everywhere still gets some room; shares stay between 0 and 1 where they are.
+function spread(unit: Unit): uPlot.Range.Function {
+  return (_, low, high) => {
+    if (low === null || high === null) return [0, 1];
+    const flat = unit === "share" ? 0.1 : Math.abs(high) * 0.2 || 1;
+    const room = high === low ? flat : (high - low) * 0.08;
+    const bounded = unit === "share" && low >= 0 && high <= 1;
+    const isZero = low === 0 && high === 0;
+    return [
+      bounded || isZero ? Math.max(low - room, 0) : low - room,
+      bounded ? Math.min(high + room, 1.004) : high + room,
+    ];
+  };
+}
 
 // Points are drawn where a line could not be: between gaps, or where there are few of them.
 const lonely: uPlot.Series.Points.Filter = (u, series, show) => {
