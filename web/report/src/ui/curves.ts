@@ -33,10 +33,12 @@ export function showCurves(report: Report, place: HTMLElement): Section[] {
     }
   }
 
-  for (const view of plots) view.draw();
+  const drawAll = () => plots.forEach((view) => view.draw());
+  drawAll();
+  void document.fonts.ready.then(drawAll);
   const observer = new ResizeObserver(() => plots.forEach((view) => view.resize()));
   observer.observe(place);
-  onThemeChange(() => plots.forEach((view) => view.draw()));
+  onThemeChange(drawAll);
   return sections;
 }
 

@@ -4,6 +4,7 @@ import { icon } from "../../../src/ui/icons";
 import { count, DOT } from "../../../src/format";
 import { el } from "../../../src/ui/dom";
 import type { Figure, Report, Run } from "../data";
+import { different } from "../filter";
 import { plain, withUnit, workingTime } from "../numbers";
 import { armsOf, type Arm } from "../series";
 
@@ -146,22 +147,21 @@ function selection(run: Run, named: boolean): HTMLElement | string {
   );
 }
 
-// The recipes, and manifests where there are any, folded; the same text once.
+// The recipes, and manifests where there are any, folded; of several runs in one fold, the same text once.
 function papers(runs: Run[]): HTMLElement[] {
-  const texts = new Map<string, string[]>();
-  for (const run of runs) {
-    if (run.recipe) texts.set(`Recipe\n${run.recipe}`, [...(texts.get(`Recipe\n${run.recipe}`) ?? []), run.name]);
-    if (run.manifest)
-      texts.set(`Manifest\n${run.manifest}`, [...(texts.get(`Manifest\n${run.manifest}`) ?? []), run.name]);
-  }
-  return [...texts].map(([key, names]) => {
-    const split = key.indexOf("\n");
-    const title = runs.length > 1 ? `${key.slice(0, split)} of ${names.join(", ")}` : key.slice(0, split);
-    return el(
-      "details",
-      { class: "paper" },
-      el("summary", {}, title),
-      el("pre", { tabindex: "0", role: "region", "aria-label": title }, key.slice(split + 1)),
-    );
+  const kinds = [
+    { title: "Recipe", many: "Recipes", text: (run: Run) => run.recipe },
+    { title: "Manifest", many: "Manifests", text: (run: Run) => run.manifest },
+  ];
+  return kinds.flatMap(({ title, many, text }) => {
+    const texts = different(runs.map(text)).filter((known) => known !== "");
+    if (texts.length === 0) return [];
+    const pages = texts.flatMap((known) => {
+      const names = runs.filter((run) => text(run) === known).map((run) => run.name);
+      const label = `${title} of ${names.join(", ")}`;
+      const page = el("pre", { tabindex: "0", role: "region", "aria-label": label }, known);
+      return runs.length > 1 ? [el("h3", {}, names.join(", ")), page] : [page];
+    });
+    return [el("details", { class: "paper" }, el("summary", {}, texts.length > 1 ? many : title), ...pages)];
   });
 }
