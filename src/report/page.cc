@@ -181,11 +181,18 @@ std::string now() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc)};
 }
 
-// The template is ours and has each mark once (web/report/vite.config.ts checks it, too).
-void replace_mark(std::string& page, std::string_view mark, const std::string& text) {
-  const size_t at = page.find(mark);
-  STAPES_CHECK(at != std::string::npos);
-  page.replace(at, mark.size(), text);
+// The template is ours and has each mark once, the title's first (web/report/vite.config.ts checks
+// it, too). Marks are looked for in the template alone: a title may hold the text of one.
+std::string filled(std::string_view page, const std::string& title, const std::string& data) {
+  constexpr std::string_view kTitle = "{{STAPES_TITLE}}", kData = "{{STAPES_DATA}}";
+  const size_t title_at = page.find(kTitle), data_at = page.find(kData);
+  STAPES_CHECK(title_at < data_at && data_at != std::string_view::npos);
+  const size_t between = title_at + kTitle.size();
+  std::string text(page.substr(0, title_at));
+  text += title;
+  text += page.substr(between, data_at - between);
+  text += data;
+  return text += page.substr(data_at + kData.size());
 }
 
 }  // namespace
@@ -251,10 +258,8 @@ Json page_data(std::span<const RunReport> runs, const PageOptions& options) {
 
 std::string report_page(std::span<const RunReport> runs, const PageOptions& options) {
   const Json data = page_data(runs, options);
-  std::string page(page_assets().front().bytes);
-  replace_mark(page, "{{STAPES_TITLE}}", escape_html(data["title"].get<std::string>()));
-  replace_mark(page, "{{STAPES_DATA}}", script_json(data));
-  return page;
+  return filled(page_assets().front().bytes, escape_html(data["title"].get<std::string>()),
+                script_json(data));
 }
 
 }  // namespace stapes::report

@@ -11,8 +11,8 @@
 namespace stapes::report {
 
 struct PageOptions {
-  std::string title;                  // empty: made of the runs' names
-  std::filesystem::path page_folder;  // where the page will stand
+  std::string title = {};                  // empty: made of the runs' names
+  std::filesystem::path page_folder = {};  // where the page will stand
   size_t clip_bytes = size_t{8} << 20;
 };
 

@@ -26,7 +26,9 @@ RunReport hostile_run() {
   RunReport run;
   run.name = run.title = run.recipe = kHostile;
   run.missing = {kHostile};
-  run.samples.chosen.push_back({.prompt = kHostile, .thinking = kHostile, .answer = kHostile});
+  Sample sample;
+  sample.prompt = sample.thinking = sample.answer = kHostile;
+  run.samples.chosen.push_back(sample);
   RunLog log{"metrics", {}};
   log.table.steps = {1};
   log.table.columns = {{kHostile, {std::nan("")}}};
@@ -91,7 +93,7 @@ TEST(Base64, KnownValues) {  // RFC 4648, section 10
 class ClipsTest : public testing::TemporaryRun {};
 
 TEST_F(ClipsTest, SoundsAreInThePageWhileThereIsRoom) {
-  const std::string wav = "RIFF\x04\x00\x00\x00WAVE" + std::string(988, 'x');
+  const std::string wav = std::string("RIFF\x04\0\0\0WAVE", 12) + std::string(988, 'x');
   const auto first = write("a b.wav", wav), second = write("clips/second#1.wav", wav);
   const auto secret = write("secret.txt", "no sound at all");
   ClipShelf shelf(folder_, 1500);
