@@ -97,7 +97,7 @@ test("smoothing, logarithmic scale and hiding a line change what is drawn", asyn
   assert.notEqual(await image(reward), raw);
 
   const norm = plot(page, "Gradient norm of the critic");
-  const scale = norm.getByRole("button", { name: "Logarithmic scale of Gradient norm of the critic" });
+  const scale = norm.getByRole("button", { name: "log scale of Gradient norm of the critic" });
   assert.equal(await scale.getAttribute("aria-pressed"), "true");
   const logarithmic = await image(norm);
   await scale.click();

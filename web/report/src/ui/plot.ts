@@ -69,7 +69,7 @@ export class PlotView {
   private head(): HTMLElement {
     const unit = ["share", "number", "seconds", "per second"].includes(this.chart.unit) ? "" : this.chart.unit;
     const log = el("button", { type: "button", class: "plot-log", "aria-pressed": String(this.logScale) }, "log");
-    log.setAttribute("aria-label", `Logarithmic scale of ${this.chart.title}`);
+    log.setAttribute("aria-label", `log scale of ${this.chart.title}`);
     log.hidden = !this.chart.logScale && !this.isWide();
     log.addEventListener("click", () => {
       this.logScale = !this.logScale;
