@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { contentSecurityPolicy } from "./build/csp";
-import { licences } from "./build/licenses";
+import { licences, PAGE_PACKAGES, RECORDINGS } from "./build/licenses";
 import { WAVEFORM_HEIGHT_PX } from "./src/ui/clip_sizes";
 
 const root = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
@@ -14,7 +14,7 @@ const texts: Plugin = {
   generateBundle() {
     const wavesurfer = readFileSync(`${root}/node_modules/wavesurfer.js/dist/wavesurfer.esm.js`, "utf8");
     writeFileSync(`${root}/csp.txt`, `${contentSecurityPolicy(wavesurfer, WAVEFORM_HEIGHT_PX)}\n`);
-    this.emitFile({ type: "asset", fileName: "licenses.txt", source: licences(root) });
+    this.emitFile({ type: "asset", fileName: "licenses.txt", source: licences(root, PAGE_PACKAGES, RECORDINGS) });
   },
 };
 

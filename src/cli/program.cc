@@ -58,6 +58,8 @@ int run_program(CLI::App& program, std::span<const Command> commands, int argc, 
   // A filter whose reader has gone ends quietly, even where the parent ignores the signal.
   std::signal(SIGPIPE, SIG_DFL);
   start_log();
+  // One command: after its name, an argument that is called like another one is an argument.
+  program.require_subcommand(0, 1);
   try {
     program.parse(argc, argv);
     return run_named_command(program, commands);

@@ -4,12 +4,11 @@
 #include <span>
 #include <string_view>
 
+#include "base/asset.h"
+
 namespace stapes::serve {
 
-struct Asset {
-  std::string_view path;  // below the page: "index.html", "assets/index-Gfn-ncup.js"
-  std::string_view bytes;
-};
+using stapes::Asset;
 
 std::span<const Asset> page_assets();
 // The Content-Security-Policy that the page was built for (web/csp.txt).

@@ -65,6 +65,8 @@ void read_logging(TableReader& table, LoggingRecipe& logging) {
   table.read("evaluation_clips", logging.evaluation_clips);
   table.read("checkpoint_every", logging.checkpoint_every);
   table.read("keep_checkpoints", logging.keep_checkpoints);
+  table.read("completions_every", logging.completions_every);
+  table.read("completions", logging.completions);
 }
 
 void check(const RecipeReader& reader, const Recipe& recipe) {
@@ -79,6 +81,8 @@ void check(const RecipeReader& reader, const Recipe& recipe) {
   reader.require(recipe.logging.print_every > 0 && recipe.logging.checkpoint_every > 0 &&
                      recipe.logging.evaluate_every > 0 && recipe.logging.keep_checkpoints > 0,
                  "the numbers of [logging] must be at least 1");
+  reader.require(recipe.logging.completions_every == 0 || recipe.logging.completions > 0,
+                 "logging.completions must be at least 1");
   check_model(reader, recipe.model);
 }
 

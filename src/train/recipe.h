@@ -66,6 +66,8 @@ struct LoggingRecipe {
   int evaluation_clips = 128;
   int64_t checkpoint_every = 200;
   int keep_checkpoints = 2;
+  int64_t completions_every = 0;  // steps between replies in completions.jsonl; 0: none
+  int completions = 8;            // so many of them, to clips that are not trained on
 };
 
 struct Recipe {

@@ -33,7 +33,7 @@ ordered_json line_of(int64_t step, const RolloutPrompt& prompt, const Rollout& r
           {"tokens", rollout.ids.size()},
           {"stop", rollout.stop == StopReason::kStop ? "stop" : "length"},
           {"answer", prompt.expected.text},
-          {"reward", rollout.reward.total.value()},
+          {"reward", rollout.reward.total ? ordered_json(*rollout.reward.total) : nullptr},
           {"parts", rollout.reward.parts},
           {"ids", rollout.ids}};
 }

@@ -10,7 +10,7 @@
 namespace stapes::train {
 
 // RUN/completions.jsonl, one object a line: step, id, task, prompt (text; <audio> for a clip),
-// text, tokens, ids, stop, answer (the right one), reward, parts.
+// text, tokens, ids, stop, answer (the right one), reward (null: nobody judged), parts.
 class CompletionsLog {
  public:
   // Lines of a previous run after `steps_done` are dropped: a resumed run writes them again.

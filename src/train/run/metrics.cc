@@ -73,10 +73,15 @@ uint32_t crc32c(const std::string& bytes) {
   return ~crc;
 }
 
-EventFile::EventFile(const std::filesystem::path& folder, int64_t first_step)
-    : out_(event_path(folder, first_step), std::ios::binary) {
+EventFile::EventFile(const std::filesystem::path& folder, int64_t first_step) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);  // what is wrong is said below
+  out_.open(event_path(folder, first_step), std::ios::binary);
   if (!out_) fail(ErrorCode::kIo, "cannot write a TensorBoard event file in {}", folder.string());
   record(double_field(1, wall_time_s()) + bytes_field(3, "brain.Event:2"));
+  // SessionLog START: TensorBoard forgets what an earlier session has from this step on.
+  record(double_field(1, wall_time_s()) + integer_field(2, first_step + 1) +
+         bytes_field(7, integer_field(1, 1)));
 }
 
 void EventFile::scalar(const std::string& tag, int64_t step, double value) {
@@ -93,7 +98,7 @@ void EventFile::record(const std::string& event) {
 
 MetricsLog::MetricsLog(const std::filesystem::path& folder, const std::string& name,
                        int64_t steps_done)
-    : csv_path_(folder / (name + ".csv")), events_(folder, steps_done), name_(name) {
+    : csv_path_(folder / (name + ".csv")), events_(folder / "tensorboard" / name, steps_done) {
   std::string kept;
   if (steps_done > 0 && std::filesystem::exists(csv_path_)) {
     std::istringstream lines(read_file(csv_path_));
@@ -122,7 +127,7 @@ void MetricsLog::write(int64_t step, const std::vector<std::pair<std::string, do
   csv_ << step;
   for (const auto& [column, value] : values) {
     csv_ << ',' << fmt::format("{:.6g}", value);
-    events_.scalar(name_ + "/" + column, step, value);
+    events_.scalar(column, step, value);
   }
   csv_ << '\n' << std::flush;
   events_.flush();

@@ -12,6 +12,8 @@ namespace stapes::train {
 
 // TensorBoard's format: records of length, masked CRC-32C of the length, data, masked CRC-32C of
 // the data; the data are `Event` protocol buffers (tensorflow/core/util/event.proto), scalars only.
+// One writer a file, and one folder for each writer that lives at the same time: TensorBoard leaves
+// a folder's file for good as soon as there is a newer one.
 class EventFile {
  public:
   EventFile(const std::filesystem::path& folder, int64_t first_step);
@@ -23,7 +25,9 @@ class EventFile {
   std::ofstream out_;
 };
 
-// Rows of `step` and named columns. The columns are those of the first row.
+// Rows of `step` and named columns, in FOLDER/NAME.csv and below FOLDER/tensorboard/NAME
+// (TensorBoard then draws the same column of several logs in one plot). The columns are those of
+// the first row.
 class MetricsLog {
  public:
   // Rows of a previous run after `steps_done` are dropped: a resumed run writes them again.
@@ -37,7 +41,6 @@ class MetricsLog {
   bool has_header_ = false;
   int64_t last_step_ = -1;
   EventFile events_;
-  std::string name_;
 };
 
 uint32_t crc32c(const std::string& bytes);

@@ -38,6 +38,24 @@ TEST_F(MetricsTest, ResumeDropsTheRowsThatWillComeAgain) {
   EXPECT_EQ(read_file(folder_ / "train.csv"), "step,loss\n1,0.5\n2,1\n3,9\n");
 }
 
+// Two logs of one run, begun in the same second by the same process, must not share a file.
+TEST_F(MetricsTest, LogsOfARunHaveEventFilesOfTheirOwn) {
+  {
+    MetricsLog train(folder_, "train", 0), test(folder_, "test", 0);
+    for (int64_t step = 1; step <= 3; ++step) {
+      train.write(step, {{"only_in_train", 1}});
+      test.write(step, {{"only_in_test", 2}});
+    }
+  }
+  for (const std::string name : {"train", "test"}) {
+    const fs::path events = folder_ / "tensorboard" / name;
+    ASSERT_EQ(std::distance(fs::directory_iterator(events), fs::directory_iterator()), 1);
+    const std::string bytes = read_file(fs::directory_iterator(events)->path());
+    EXPECT_NE(bytes.find("only_in_" + name), std::string::npos);
+    EXPECT_EQ(bytes.find(name == "train" ? "only_in_test" : "only_in_train"), std::string::npos);
+  }
+}
+
 // Walks the records as TensorBoard's reader does: lengths and both checksums must fit.
 TEST_F(MetricsTest, EventFileIsAChainOfCheckedRecords) {
   {
@@ -65,7 +83,7 @@ TEST_F(MetricsTest, EventFileIsAChainOfCheckedRecords) {
     ++records;
   }
   EXPECT_EQ(at, bytes.size());
-  EXPECT_EQ(records, 2);
+  EXPECT_EQ(records, 3);  // version, session, value
   EXPECT_NE(bytes.find("brain.Event:2"), std::string::npos);
   EXPECT_NE(bytes.find("loss"), std::string::npos);
 }

@@ -14,6 +14,7 @@
 #include "train/run/optimizer.h"
 #include "train/run/progress.h"
 #include "train/run/session.h"
+#include "train/run/sft_samples.h"
 
 namespace stapes::train {
 namespace {
@@ -58,6 +59,9 @@ class SftRun {
     MetricsLog test_log(recipe_.run_folder, "test", step_);
     BatchLoader loader(*source_, recipe_.optimizer.clips_per_step, config_.encoder.mel_bands,
                        recipe_.optimizer.seed, step_, recipe_.optimizer.data_threads);
+    std::optional<SftSamples> samples;
+    if (recipe_.logging.completions_every > 0)
+      samples.emplace(recipe_, config_, files_, parameters_, step_);
     Progress progress(step_, recipe_.optimizer.steps);
     SftResult result;
     while (step_ < recipe_.optimizer.steps && !stop_requested()) {
@@ -68,6 +72,9 @@ class SftRun {
       const bool last = step_ == recipe_.optimizer.steps;
       if (step_ % recipe_.logging.print_every == 0 || last) report(figures, train_log, progress);
       if (step_ % recipe_.logging.evaluate_every == 0 || last) evaluate(test_log, progress, result);
+      // Before the checkpoint: what it was resumed from has all replies up to its step.
+      if (samples && (step_ % recipe_.logging.completions_every == 0 || last))
+        samples->write(step_, parameters_);
       if (step_ % recipe_.logging.checkpoint_every == 0 || last) save();
     }
     progress.finish_line();

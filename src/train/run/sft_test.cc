@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
@@ -113,6 +114,40 @@ TEST_F(SftTest, LearnsOneSmallSet) {
   EXPECT_GT(values.front(), 4.5);
   EXPECT_LT(values.back(), 0.6 * values.front());
   EXPECT_TRUE(result.finished);
+}
+
+TEST_F(SftTest, KeepsRepliesEverySomeStepsAndTheSameAfterAResume) {
+  const auto with_replies = [&](const std::string& run, int64_t steps) {
+    Recipe r = recipe(run, steps, 2);
+    r.logging.completions_every = 2;
+    r.logging.completions = 3;
+    return r;
+  };
+  run_sft(with_replies("replies", 5), {});
+  const std::string whole = read_file(folder_ / "replies" / "completions.jsonl");
+  std::vector<int64_t> steps;
+  std::stringstream lines(whole);
+  for (std::string line; std::getline(lines, line);) {
+    const auto reply = nlohmann::json::parse(line);
+    steps.push_back(reply.at("step").get<int64_t>());
+    EXPECT_FALSE(reply.at("task").get<std::string>().empty());
+    EXPECT_FALSE(reply.at("answer").get<std::string>().empty());
+    EXPECT_TRUE(reply.at("reward").is_number());
+    EXPECT_GE(reply.at("tokens").get<int>(), 1);
+  }
+  EXPECT_EQ(steps, (std::vector<int64_t>{2, 2, 2, 4, 4, 4, 5, 5, 5}));
+
+  // Replies of the steps that are done again are written again.
+  fs::remove_all(folder_ / "replies" / "checkpoints" / "step-00000005");
+  run_sft(with_replies("replies", 5), {.resume = true});
+  EXPECT_EQ(read_file(folder_ / "replies" / "completions.jsonl"), whole);
+
+  // They do not touch what is learned.
+  run_sft(recipe("silent", 5, 2), {});
+  const auto weights = [&](const char* run) {
+    return read_file(folder_ / run / "checkpoints" / "step-00000005" / "model.safetensors");
+  };
+  EXPECT_EQ(weights("replies"), weights("silent"));
 }
 
 TEST_F(SftTest, RefusesToOverwriteARun) {
