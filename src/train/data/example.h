@@ -50,6 +50,9 @@ struct TrainingExample {
 struct Reply {
   std::string assistant_prefix;  // "<think>\n" or "<think>\n\n</think>\n"
   std::string text;              // "THINKING\n</think>\nANSWER" or "ANSWER"
+  // Where the reply was sampled: its ids, the stop token included. They count in place of `text`,
+  // which read again may be other ids.
+  std::vector<TokenId> sampled = {};
 };
 Reply reply_with_thinking(const std::string& thinking, const std::string& answer);
 Reply reply_without_thinking(const std::string& answer);

@@ -115,7 +115,8 @@ std::vector<Rollout> RolloutEngine::generate(std::span<const RolloutPrompt> prom
     request.samples = options.samples;
     request.sampling.temperature = options.temperature;
     request.sampling.seed = options.seed;
-    request.sampling.sequence = requests.size() * static_cast<size_t>(options.samples);
+    request.sampling.sequence =
+        (options.first_place + requests.size()) * static_cast<uint64_t>(options.samples);
     request.sampling.max_tokens = options.max_tokens;
     request.sampling.logprobs = 0;
     requests.push_back(std::move(request));
