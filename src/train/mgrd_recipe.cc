@@ -12,7 +12,7 @@ namespace {
 
 // One of a few words.
 template <typename Value, size_t kCount>
-void read_word(TableReader& table, const char* key, Value& value,
+void read_word(TableReader& table, const char* key, const char* path, Value& value,
                const std::array<std::pair<const char*, Value>, kCount>& words,
                const std::string& where) {
   std::string word;
@@ -24,7 +24,7 @@ void read_word(TableReader& table, const char* key, Value& value,
     if (word == name) return;
     known += fmt::format("{}\"{}\"", known.empty() ? "" : ", ", name);
   }
-  fail(ErrorCode::kInvalidData, "{}: {} is \"{}\", expected one of {}", where, key, word, known);
+  fail(ErrorCode::kInvalidData, "{}: {} is \"{}\", expected one of {}", where, path, word, known);
 }
 
 void read_distill(TableReader& table, DistillRecipe& distill, const std::string& where) {
@@ -153,6 +153,7 @@ MgrdRecipe parse_mgrd_recipe(const std::string& text, const std::string& where) 
   recipe.sft.optimizer.encoder_learning_rate_scale = 0;
   recipe.sft.optimizer.helper_weight = 0;
   recipe.sft.optimizer.threads = recipe.rl.threads = recipe.threads;
+  recipe.sft.optimizer.seed = recipe.rl.seed = recipe.seed;
   reader.section("model", [&](TableReader& table) { read_model(table, recipe.model); });
   reader.section("data", [&](TableReader& table) { read_rl_data(table, recipe.data); });
   reader.section("selection", [&](TableReader& table) { read_selection(table, recipe.selection); });
