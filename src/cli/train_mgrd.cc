@@ -24,8 +24,8 @@ int run(const Flags& flags) {
   const train::MgrdResult result =
       train::run_mgrd(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});
   if (!result.finished) {
-    fmt::print(stderr, "stopped in {} of {}; go on with: stapes-train mgrd {} --resume\n",
-               result.stopped_in, recipe.rounds, flags.recipe.string());
+    fmt::print(stderr, "stopped in {}; go on with: stapes-train mgrd {} --resume\n",
+               result.stopped_in, flags.recipe.string());
     return exit_status(ErrorCode::kCancelled);
   }
   if (!recipe.model.output.empty()) fmt::print("{}\n", recipe.model.output.string());

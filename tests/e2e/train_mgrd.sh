@@ -107,7 +107,7 @@ kill -TERM "$pid"
 status=0
 wait "$pid" || status=$?
 if ((status == 130)); then
-  has ended.log "stopped in round" "go on with: stapes-train mgrd ended.toml --resume"
+  has ended.log "stopped in the step " "go on with: stapes-train mgrd ended.toml --resume"
   succeeds "$TRAIN" mgrd ended.toml --resume
 elif ((status != 0)); then # 0: it was done before the signal came
   failed "status $status after SIGTERM"

@@ -52,7 +52,8 @@ Chain chain_of(const RolloutPrompt& prompt, uint64_t question, int sample, const
               .id = prompt.id,
               .task = prompt.task,
               .messages = messages_json(prompt.messages),
-              .origin = Json::parse(prompt.origin.dump()),
+              .origin = Json::parse(
+                  prompt.origin.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)),
               .thinking = rollout.thinking,
               .answer = rollout.answer,
               .right = prompt.expected.text,

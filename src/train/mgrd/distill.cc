@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <ostream>
 #include <set>
@@ -14,6 +13,7 @@
 #include "train/data/shuffle.h"
 #include "train/mgrd/chain_filter.h"
 #include "train/mgrd/questions.h"
+#include "train/run/make_folder.h"
 #include "train/run/progress.h"
 
 namespace stapes::train {
@@ -47,7 +47,7 @@ class RoundDistillation {
   }
 
   void sample() {
-    fs::create_directories(folder_ / "samples");
+    make_folder(folder_ / "samples");
     const auto count = static_cast<int64_t>(questions_.size());
     ChainFilter filter(recipe_, engine_.tokenizer(), stop_);
     Progress progress(0, count);

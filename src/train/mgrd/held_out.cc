@@ -1,6 +1,7 @@
 #include "train/mgrd/held_out.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <ostream>
@@ -11,6 +12,7 @@
 #include "base/file.h"
 #include "train/mgrd/chain.h"
 #include "train/mgrd/chain_filter.h"
+#include "train/run/make_folder.h"
 
 namespace stapes::train {
 namespace {
@@ -154,7 +156,7 @@ void write_examples(const fs::path& folder, int count, const PromptSource& sourc
                     const std::vector<Json>& before, const std::vector<Json>& after) {
   std::vector<Json> examples;
   const std::vector<RolloutPrompt> prompts = held_out_prompts(source, count);
-  fs::create_directories(folder / "clips");
+  make_folder(folder / "clips");
   for (size_t i = 0; i < std::min({prompts.size(), before.size(), after.size()}); ++i) {
     const fs::path audio = fs::path("clips") / file_name(prompts[i].id);
     write_wav_file(folder / audio, prompts[i].clips.front());

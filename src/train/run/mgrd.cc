@@ -14,8 +14,9 @@
 #include "train/mgrd/distill.h"
 #include "train/mgrd/distilled_source.h"
 #include "train/mgrd/held_out.h"
-#include "train/mgrd/manifest.h"
+#include "train/mgrd/round_manifest.h"
 #include "train/rl/prompt_mix.h"
+#include "train/run/make_folder.h"
 #include "train/run/metrics.h"
 #include "train/run/rl.h"
 #include "train/run/session.h"
@@ -73,8 +74,11 @@ class MgrdRun {
                                   config_.decoder.max_positions - recipe.distill.max_tokens)),
         manifest_(recipe.run_folder, "mgrd", recipe.source_text, prompts_->fingerprint(),
                   options.resume),
-        evaluations_(recipe.run_folder, "evaluation", last_evaluated(kEvaluate, 0)),
-        sft_evaluations_(recipe.run_folder, "evaluation-sft", last_evaluated(kEvaluateSft, 1)) {}
+        evaluations_(recipe.run_folder, "evaluation", last_evaluated(kEvaluate, 0)) {
+    if (with_rl())
+      sft_evaluations_.emplace(recipe.run_folder, "evaluation-sft",
+                               last_evaluated(kEvaluateSft, 1));
+  }
 
   MgrdResult run() {
     try {
@@ -106,7 +110,7 @@ class MgrdRun {
     const fs::path start = model_before(round);
     const fs::path distilled = folder / "distilled.jsonl";
     const fs::path after_sft = folder / kSft / "model";
-    fs::create_directories(folder);
+    make_folder(folder);
     step(round, kDistill, {start}, {distilled, folder / "funnel.json"},
          [&] { return distill_chains(round, start); });
     step(round, kSft, {start, distilled}, {after_sft}, [&] { return train(round, start); });
@@ -124,7 +128,7 @@ class MgrdRun {
   void step(int round, const char* name, const std::vector<fs::path>& inputs,
             const std::vector<fs::path>& outputs, const std::function<Json()>& work) {
     if (manifest_.find(round, name) != nullptr) return;
-    result_.stopped_in = fmt::format("round {}, {}", round, name);
+    result_.stopped_in = fmt::format("the step {} of round {}", name, round);
     if (stop_requested()) fail(ErrorCode::kCancelled, "stopped before {}", result_.stopped_in);
     StepRecord record{.round = round, .step = name, .inputs = records(inputs), .outputs = {}};
     manifest_.check_unchanged(record.inputs);
@@ -165,9 +169,8 @@ class MgrdRun {
                                            .stop = options_.stop,
                                            .source = examples(round, sft.optimizer.seed)});
     if (!result.finished) fail(ErrorCode::kCancelled, "stopped in sft");
-    return {{"steps", result.steps},
-            {"text_loss", result.text_loss},
-            {"text_accuracy", result.text_accuracy}};
+    // No losses: a run that was killed between its last step and this line does not know them.
+    return {{"steps", result.steps}};
   }
 
   // Distilled chains, and the text beside them.
@@ -210,7 +213,7 @@ class MgrdRun {
     const fs::path folder = folder_of(round);
     const bool of_sft = std::string_view(name) == kEvaluateSft;
     const fs::path replies = folder / (of_sft ? "evaluation-sft.jsonl" : "evaluation.jsonl");
-    fs::create_directories(folder);
+    make_folder(folder);
     std::vector<fs::path> outputs = {replies};
     if (!of_sft && round > 0 && recipe_.evaluation.examples > 0)
       outputs.push_back(folder / "examples.jsonl");
@@ -222,7 +225,7 @@ class MgrdRun {
       if (outputs.size() > 1)
         write_examples(folder, recipe_.evaluation.examples, *prompts_,
                        read_replies(folder_of(round - 1) / "evaluation.jsonl"), held_out.replies);
-      (of_sft ? sft_evaluations_ : evaluations_).write(round, held_out.figures);
+      (of_sft ? *sft_evaluations_ : evaluations_).write(round, held_out.figures);
       show(round, of_sft, held_out.figures);
       return to_json(held_out.figures);
     });
@@ -270,8 +273,9 @@ class MgrdRun {
   ModelFiles files_;
   Tokenizer tokenizer_;
   std::shared_ptr<const PromptSource> prompts_;
-  Manifest manifest_;
-  MetricsLog evaluations_, sft_evaluations_;
+  RoundManifest manifest_;
+  MetricsLog evaluations_;
+  std::optional<MetricsLog> sft_evaluations_;  // where reinforcement follows
   MgrdResult result_;
 };
 

@@ -16,7 +16,7 @@ struct MgrdOptions {
 struct MgrdResult {
   int rounds = 0;  // done
   bool finished = false;
-  std::string stopped_in;  // "round 1, sft"; of a run that was stopped
+  std::string stopped_in;  // "the step sft of round 1"; of a run that was stopped
   double accuracy = 0;     // held out, greedy, of the last evaluation
 };
 
@@ -26,7 +26,7 @@ struct MgrdResult {
 //                           the same between a round's two trainings
 //   RUN/round-N/            what distill.h says; evaluation.jsonl, examples.jsonl with clips/
 //   RUN/round-N/sft, rl     runs as those of run/sft.h and run/rl.h; their model/ is the result
-// Throws as distill, run_sft, run_rl and Manifest.
+// Throws as distill, run_sft, run_rl and RoundManifest.
 MgrdResult run_mgrd(const MgrdRecipe& recipe, const MgrdOptions& options);
 
 }  // namespace stapes::train

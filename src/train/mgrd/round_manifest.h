@@ -19,13 +19,13 @@ struct StepRecord {
   nlohmann::ordered_json counts = nlohmann::ordered_json::object();
 };
 
-class Manifest {
+class RoundManifest {
  public:
   // A new one, or with `resume` the one of `run_folder`, which must be of this stage, recipe and
   // data. Makes the folder, and keeps the recipe's text in it. Throws kUsage (a new run in the
   // folder of an old one), kNotFound (resume where there is none), kInvalidData, kIo.
-  Manifest(const std::filesystem::path& run_folder, const std::string& stage,
-           const std::string& recipe_text, const std::string& data_fingerprint, bool resume);
+  RoundManifest(const std::filesystem::path& run_folder, const std::string& stage,
+                const std::string& recipe_text, const std::string& data_fingerprint, bool resume);
 
   const StepRecord* find(int round, const std::string& step) const;
   // Throws kInvalidData where a file of an earlier step, by its path, is not as it was then.

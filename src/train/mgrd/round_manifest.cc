@@ -1,9 +1,10 @@
-#include "train/mgrd/manifest.h"
+#include "train/mgrd/round_manifest.h"
 
 #include <algorithm>
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "train/run/make_folder.h"
 
 namespace stapes::train {
 namespace {
@@ -27,8 +28,9 @@ std::vector<FileRecord> files_of(const Json& list) {
 
 }  // namespace
 
-Manifest::Manifest(const fs::path& run_folder, const std::string& stage,
-                   const std::string& recipe_text, const std::string& data_fingerprint, bool resume)
+RoundManifest::RoundManifest(const fs::path& run_folder, const std::string& stage,
+                             const std::string& recipe_text, const std::string& data_fingerprint,
+                             bool resume)
     : path_(run_folder / "manifest.json"),
       stage_(stage),
       recipe_sha256_(sha256_of(recipe_text)),
@@ -45,16 +47,12 @@ Manifest::Manifest(const fs::path& run_folder, const std::string& stage,
     load();
     return;
   }
-  std::error_code error;
-  fs::create_directories(run_folder, error);
-  if (error)
-    fail(ErrorCode::kIo, "cannot create the run's folder {}: {}", run_folder.string(),
-         error.message());
+  make_folder(run_folder);
   write_file_atomically(run_folder / "recipe.toml", recipe_text);
   write();
 }
 
-void Manifest::load() {
+void RoundManifest::load() {
   std::string stage, recipe, data;
   try {
     const Json json = Json::parse(read_file(path_));
@@ -84,13 +82,13 @@ void Manifest::load() {
          path_.string(), data, data_);
 }
 
-const StepRecord* Manifest::find(int round, const std::string& step) const {
+const StepRecord* RoundManifest::find(int round, const std::string& step) const {
   const auto found = std::ranges::find_if(
       steps_, [&](const StepRecord& r) { return r.round == round && r.step == step; });
   return found == steps_.end() ? nullptr : &*found;
 }
 
-void Manifest::check_unchanged(const std::vector<FileRecord>& files) const {
+void RoundManifest::check_unchanged(const std::vector<FileRecord>& files) const {
   const auto compare = [&](const std::vector<FileRecord>& known, const StepRecord& step) {
     for (const FileRecord& before : known)
       for (const FileRecord& now : files)
@@ -105,18 +103,18 @@ void Manifest::check_unchanged(const std::vector<FileRecord>& files) const {
   }
 }
 
-void Manifest::add(StepRecord record) {
+void RoundManifest::add(StepRecord record) {
   steps_.push_back(std::move(record));
   write();
 }
 
-void Manifest::finish() {
+void RoundManifest::finish() {
   if (finished_) return;
   finished_ = true;
   write();
 }
 
-void Manifest::write() const {
+void RoundManifest::write() const {
   Json json = {{"stage", stage_},
                {"recipe_sha256", recipe_sha256_},
                {"data", data_},
