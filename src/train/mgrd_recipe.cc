@@ -33,7 +33,7 @@ void read_distill(TableReader& table, DistillRecipe& distill, const std::string&
   table.read("max_tokens", distill.max_tokens);
   table.read("keep_per_question", distill.keep_per_question);
   read_word(
-      table, "keep", distill.keep,
+      table, "keep", "distill.keep", distill.keep,
       std::array{std::pair{"random", KeepRule::kRandom}, std::pair{"shortest", KeepRule::kShortest},
                  std::pair{"longest", KeepRule::kLongest}},
       where);
@@ -73,7 +73,7 @@ void read_judge(TableReader& table, MgrdJudgeRecipe& judge, const std::string& w
   require(timeout_s > 0 && timeout_s <= 86'400, where, "judge.timeout_s must be above 0");
   judge.options.time = std::chrono::milliseconds(std::llround(std::ceil(timeout_s * 1000)));
   read_word(
-      table, "on_failure", judge.on_failure,
+      table, "on_failure", "judge.on_failure", judge.on_failure,
       std::array{std::pair{"keep", JudgeFailure::kKeep}, std::pair{"drop", JudgeFailure::kDrop},
                  std::pair{"stop", JudgeFailure::kStop}},
       where);
