@@ -79,7 +79,8 @@ TEST(MgrdRecipe, NamesKeysInNestedTables) {
               HasSubstr("unknown key rl.reward.bonus"));
   EXPECT_THAT(refusal({.more = "[rl]\niterations = 0\n"}),
               AllOf(HasSubstr("unknown key rl.iterations"), HasSubstr("run")));
-  EXPECT_THAT(refusal({.more = "[rl.selection]\nlowest = 7\n"}), HasSubstr("[rl]: selection"));
+  EXPECT_THAT(refusal({.rl_iterations = 1, .more = "[rl.selection]\nlowest = 7\n"}),
+              HasSubstr("[rl]: selection"));
   EXPECT_THAT(refusal({.distill = "samples = 0\n"}), HasSubstr("distill.samples"));
   EXPECT_THAT(refusal({.distill = "samples = 20\n"}), HasSubstr("live_sequences"));
   EXPECT_THAT(refusal({.distill = "keep = \"best\"\n"}),

@@ -37,6 +37,15 @@ std::string verdict(bool names, bool leans, bool follows) {
       .dump();
 }
 
+world::Event note(double start_s, int midi_note) {
+  world::Event event;
+  event.start_s = start_s;
+  event.end_s = start_s + 0.4;
+  event.midi_note = midi_note;
+  event.level_db = -20;
+  return event;
+}
+
 class ChainFilterTest : public ::testing::Test {
  protected:
   ChainFilterTest()
@@ -47,9 +56,7 @@ class ChainFilterTest : public ::testing::Test {
         {"user", {ContentPart::of_audio(0), ContentPart::of_text("How many notes are there?")}}};
     prompt_.expected.text = "3";
     world::Truth truth;
-    for (int i = 0; i < 3; ++i)
-      truth.events.push_back(
-          {.start_s = i * 0.5, .end_s = i * 0.5 + 0.4, .midi_note = 64, .level_db = -20});
+    for (int i = 0; i < 3; ++i) truth.events.push_back(note(0.5 * i, 64));
     prompt_.truth = truth;
     prompt_.clips.push_back({.samples = std::vector<float>(24'000, 0.01f)});
     good_.thinking = "First I hear E4; second E4; third E4. That makes 3 notes.";
@@ -205,7 +212,8 @@ TEST(EvidenceOf, TruthForTheWorldAndMeasurementForRecordings) {
   const reward::Evidence measured = evidence_of(prompt);
   ASSERT_EQ(measured.size(), 1U);
   EXPECT_FALSE(measured.front().exact);
-  prompt.truth = world::Truth{.events = {{.end_s = 1, .midi_note = 69}}};
+  prompt.truth.emplace();
+  prompt.truth->events = {note(0, 69)};
   EXPECT_TRUE(evidence_of(prompt).front().exact);
   prompt.truth.reset();
   prompt.clips.push_back(clip);

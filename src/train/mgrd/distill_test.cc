@@ -89,8 +89,13 @@ TEST(ChainLine, ComesBackAsItWas) {
   rollout.thinking = "Two barks.";
   rollout.answer = "2";
   rollout.thought_closed = true;
-  const reward::GroundingReport report = reward::check_grounding(
-      {.question = "How many?", .reply = {"Two barks.", "2", true}, .expected = prompt.expected});
+  reward::GroundingInput input;
+  input.question = "How many?";
+  input.reply.thinking = rollout.thinking;
+  input.reply.answer = rollout.answer;
+  input.reply.closed = true;
+  input.expected = prompt.expected;
+  const reward::GroundingReport report = reward::check_grounding(input);
   const Chain chain = chain_of(prompt, 12, 3, rollout, report);
   const std::string line = to_line(chain);
   EXPECT_EQ(line.find('\n'), std::string::npos);

@@ -16,12 +16,14 @@
 #include "engine/testing/tiny_model.h"
 #include "stapes/error.h"
 #include "tensor/safetensors.h"
+#include "train/data/jsonl_rows.h"
 #include "train/mgrd/chain.h"
 #include "train/mgrd/chain_filter.h"
 #include "train/mgrd/distilled_source.h"
 #include "train/rl/prompt_mix.h"
 #include "train/run/checkpoint.h"
 #include "train/testing/mgrd_recipe_text.h"
+#include "world/export.h"
 
 namespace stapes::train {
 namespace {
@@ -75,6 +77,21 @@ void expect_same_run(const MgrdRecipe& a, const MgrdRecipe& b) {
   }
 }
 
+// The reference that stands in the line makes the very clip again.
+void expect_the_clip_again(const Chain& chain, const RolloutPrompt& prompt) {
+  const auto& reference = chain.origin.at("world");
+  world::WorldOptions options;
+  options.max_digits = reference.at("max_digits").get<int>();
+  options.max_notes = reference.at("max_notes").get<int>();
+  options.paraphrase_share = reference.at("paraphrase_share").get<double>();
+  ASSERT_EQ(reference.at("split"), "train");
+  const world::Example example = world::World(options).example(
+      world::task_by_name(reference.at("task").get<std::string>()), world::Split::kTrain,
+      reference.at("seed").get<uint64_t>(), reference.at("index").get<uint64_t>());
+  EXPECT_EQ(example.clip.audio.samples, prompt.clips.front().samples);
+  EXPECT_EQ(example.question, question_text(prompt));
+}
+
 TEST_F(MgrdTest, KeepsWhatPassesTheFilterAndOnlyThat) {
   const MgrdRecipe r = recipe("run", {.distill = "questions = 12\nsamples = 4\n"});
   const MgrdResult result = run_mgrd(r, {});
@@ -104,7 +121,7 @@ TEST_F(MgrdTest, KeepsWhatPassesTheFilterAndOnlyThat) {
     const RolloutPrompt prompt = prompts->get(Phase::kTraining, chain.question);
     EXPECT_EQ(prompt.id, chain.id);
     EXPECT_EQ(prompt.expected.text, chain.right);
-    EXPECT_TRUE(chain.origin.contains("world"));
+    expect_the_clip_again(chain, prompt);
     const std::string text = chain.messages.back().at("content").get<std::string>();
     const reward::GroundingReport report = reward::check_grounding(
         {.question = question_text(prompt),
@@ -217,7 +234,7 @@ TEST_F(MgrdTest, TheEncoderStaysAsItIsAndTheRestIsTrained) {
   size_t same = 0, changed = 0;
   for (const auto& [name, tensor] : before.tensors()) {
     const bool equal = widened_to_f32(tensor) == widened_to_f32(after.tensors().at(name));
-    if (name.starts_with("encoder.")) EXPECT_TRUE(equal) << name;
+    EXPECT_TRUE(equal || !name.starts_with("encoder.")) << name;
     (equal ? same : changed) += 1;
   }
   EXPECT_GT(same, 0U);
@@ -268,6 +285,49 @@ TEST_F(MgrdTest, SelectsByPassesAsReinforcementDoes) {
   EXPECT_THAT(refusal([&] { run_mgrd(none, {}); }),
               AllOf(HasSubstr("no prompt of 6 was answered right 2 to 2 times of 2"),
                     HasSubstr("selection.json")));
+}
+
+// Files that are measured, with text beside them in both trainings.
+TEST_F(MgrdTest, DistilsFromRecordingsAndMixesInText) {
+  world::WorldOptions sounds;
+  sounds.max_notes = 3;
+  const fs::path data = folder_.path() / "data";
+  world::export_examples(world::World(sounds), world::Split::kTrain, 16, 5, data);
+  std::ofstream(data / "text.jsonl")
+      << R"({"messages": [{"role": "user", "content": "What is 2 + 3?"}, {"role": "assistant", )"
+         R"("content": "5"}], "answer": "5", "task": "plus"})"
+      << "\n";
+  const std::string text = (data / "text.jsonl").string();
+  const MgrdRecipe r = recipe(
+      "run", {.rl_iterations = 1,
+              .data = "jsonl = \"" + (data / "train.jsonl").string() + "\"\ntext_jsonl = \"" +
+                      text + "\"\ntext_share = 0.5\ntasks = [\"count-notes\", \"loudness\"]\n",
+              .distill = "questions = 100\nsamples = 2\n",
+              .more = "[[sft.sources]]\nname = \"plus\"\njsonl = \"" + text + "\"\n"});
+  EXPECT_TRUE(run_mgrd(r, {}).finished);
+
+  const fs::path round = r.run_folder / "round-1";
+  const std::vector<Chain> kept = read_chains(round / "distilled.jsonl");
+  ASSERT_FALSE(kept.empty());
+  for (const Chain& chain : kept) {
+    EXPECT_TRUE(chain.task == "count-notes" || chain.task == "loudness") << chain.task;
+    EXPECT_TRUE(fs::path(chain.origin.at("audios").at(0).get<std::string>()).is_absolute());
+  }
+  EXPECT_EQ(json_in(round / "questions.json")["questions"].size(), 8U)
+      << "of 16 rows, half have these tasks";
+  // What was distilled of recordings is a file that sft reads, too.
+  EXPECT_EQ(read_jsonl(round / "distilled.jsonl").rows.size(), kept.size());
+  EXPECT_THAT(read_file(round / "sft" / "checkpoints" / "step-00000004" / "state.json"),
+              AllOf(HasSubstr("mixture; distilled x 0.5"), HasSubstr("; plus x 0.5")));
+  EXPECT_THAT(read_file(round / "rl" / "metrics.csv"), HasSubstr("accuracy/plus"));
+}
+
+TEST_F(MgrdTest, SaysThatNoQuestionHasASound) {
+  const fs::path text = folder_.path() / "text.jsonl";
+  std::ofstream(text) << R"({"messages": [{"role": "user", "content": "2 + 3?"}], "answer": "5"})"
+                      << "\n";
+  const MgrdRecipe r = recipe("run", {.data = "jsonl = \"" + text.string() + "\"\n"});
+  EXPECT_THAT(refusal([&] { run_mgrd(r, {}); }), HasSubstr("has a sound"));
 }
 
 TEST_F(MgrdTest, SaysWhereChainsWereDroppedIfNoneIsLeft) {

@@ -9,7 +9,7 @@
 namespace stapes::train::testing {
 
 struct MgrdText {
-  std::filesystem::path run_folder;
+  std::filesystem::path run_folder = "unused";
   int rounds = 1;
   int rl_iterations = 0;
   std::string data = "tasks = [\"count-notes\", \"loudness\"]\nmax_notes = 4\n";
