@@ -41,7 +41,15 @@ void read_data(TableReader& table, DataRecipe& data, const std::string& where) {
     read_curriculum(*node, data.curriculum, where);
 }
 
-void read_optimizer(TableReader& table, OptimizerRecipe& optimizer) {
+void check(const RecipeReader& reader, const Recipe& recipe) {
+  check_sft_numbers(reader.where(), recipe.optimizer, recipe.logging);
+  reader.require(recipe.data.questions_per_clip > 0, "data.questions_per_clip must be at least 1");
+  check_model(reader, recipe.model);
+}
+
+}  // namespace
+
+void read_sft_optimizer(TableReader& table, OptimizerRecipe& optimizer) {
   table.read("steps", optimizer.steps);
   table.read("clips_per_step", optimizer.clips_per_step);
   table.read("learning_rate", optimizer.learning_rate);
@@ -59,7 +67,7 @@ void read_optimizer(TableReader& table, OptimizerRecipe& optimizer) {
   table.read("data_threads", optimizer.data_threads);
 }
 
-void read_logging(TableReader& table, LoggingRecipe& logging) {
+void read_sft_logging(TableReader& table, LoggingRecipe& logging) {
   table.read("print_every", logging.print_every);
   table.read("evaluate_every", logging.evaluate_every);
   table.read("evaluation_clips", logging.evaluation_clips);
@@ -69,24 +77,20 @@ void read_logging(TableReader& table, LoggingRecipe& logging) {
   table.read("completions", logging.completions);
 }
 
-void check(const RecipeReader& reader, const Recipe& recipe) {
-  reader.require(recipe.optimizer.steps > 0, "optimizer.steps must be at least 1");
-  reader.require(recipe.optimizer.clips_per_step > 0,
-                 "optimizer.clips_per_step must be at least 1");
-  reader.require(recipe.optimizer.threads > 0, "optimizer.threads must be at least 1");
-  reader.require(recipe.optimizer.data_threads > 0, "optimizer.data_threads must be at least 1");
-  reader.require(recipe.optimizer.dtype == "f32" || recipe.optimizer.dtype == "bf16",
-                 "optimizer.dtype must be \"f32\" or \"bf16\"");
-  reader.require(recipe.data.questions_per_clip > 0, "data.questions_per_clip must be at least 1");
-  reader.require(recipe.logging.print_every > 0 && recipe.logging.checkpoint_every > 0 &&
-                     recipe.logging.evaluate_every > 0 && recipe.logging.keep_checkpoints > 0,
-                 "the numbers of [logging] must be at least 1");
-  reader.require(recipe.logging.completions_every == 0 || recipe.logging.completions > 0,
-                 "logging.completions must be at least 1");
-  check_model(reader, recipe.model);
+void check_sft_numbers(const std::string& where, const OptimizerRecipe& optimizer,
+                       const LoggingRecipe& logging) {
+  require(optimizer.steps > 0, where, "optimizer.steps must be at least 1");
+  require(optimizer.clips_per_step > 0, where, "optimizer.clips_per_step must be at least 1");
+  require(optimizer.threads > 0, where, "optimizer.threads must be at least 1");
+  require(optimizer.data_threads > 0, where, "optimizer.data_threads must be at least 1");
+  require(optimizer.dtype == "f32" || optimizer.dtype == "bf16", where,
+          "optimizer.dtype must be \"f32\" or \"bf16\"");
+  require(logging.print_every > 0 && logging.checkpoint_every > 0 && logging.evaluate_every > 0 &&
+              logging.keep_checkpoints > 0,
+          where, "the numbers of [logging] must be at least 1");
+  require(logging.completions_every == 0 || logging.completions > 0, where,
+          "logging.completions must be at least 1");
 }
-
-}  // namespace
 
 Recipe parse_recipe(const std::string& text, const std::string& where) {
   RecipeReader reader(text, where);
@@ -95,8 +99,9 @@ Recipe parse_recipe(const std::string& text, const std::string& where) {
   reader.read_name(recipe.name, recipe.run_folder);
   reader.section("model", [&](TableReader& table) { read_model(table, recipe.model); });
   reader.section("data", [&](TableReader& table) { read_data(table, recipe.data, where); });
-  reader.section("optimizer", [&](TableReader& table) { read_optimizer(table, recipe.optimizer); });
-  reader.section("logging", [&](TableReader& table) { read_logging(table, recipe.logging); });
+  reader.section("optimizer",
+                 [&](TableReader& table) { read_sft_optimizer(table, recipe.optimizer); });
+  reader.section("logging", [&](TableReader& table) { read_sft_logging(table, recipe.logging); });
   reader.finish();
   check(reader, recipe);
   return recipe;

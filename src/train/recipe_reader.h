@@ -42,6 +42,34 @@ class TableReader {
     }
   }
 
+  // Calls `read` with the table of this name, if there is one.
+  template <typename Read>
+  void table(const char* key, Read&& read) {
+    const toml::node* node = child(key);
+    if (node == nullptr) return;
+    if (!node->is_table())
+      fail(ErrorCode::kInvalidData, "{}: [{}] must be a table", where_, path(key));
+    TableReader inner(*node->as_table(), path(key), where_);
+    read(inner);
+    inner.reject_unknown();
+  }
+
+  // The same for each of a list of tables ([[NAME]]).
+  template <typename Read>
+  void tables(const char* key, Read&& read) {
+    const toml::node* node = child(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr || !array->is_homogeneous(toml::node_type::table))
+      fail(ErrorCode::kInvalidData, "{}: {} must be a list of tables: [[{}]]", where_, path(key),
+           path(key));
+    for (const auto& element : *array) {
+      TableReader inner(*element.as_table(), path(key), where_);
+      read(inner);
+      inner.reject_unknown();
+    }
+  }
+
   const toml::node* child(const char* key) {
     known_.insert(key);
     return table_.get(key);
@@ -81,6 +109,12 @@ class TableReader {
   std::set<std::string> known_;
 };
 
+// Throws kInvalidData: what a recipe must be like. `where` names the file, and the table where the
+// keys of `sentence` stand in one.
+inline void require(bool holds, const std::string& where, const char* sentence) {
+  if (!holds) fail(ErrorCode::kInvalidData, "{}: {}", where, sentence);
+}
+
 // A recipe as a whole: its tables, each read by a function of the stage's own.
 class RecipeReader {
  public:
@@ -98,19 +132,13 @@ class RecipeReader {
   // Calls `read` with the table of this name, if there is one.
   template <typename Read>
   void section(const char* name, Read&& read) {
-    const toml::node* node = top_.child(name);
-    if (node == nullptr) return;
-    if (!node->is_table()) fail(ErrorCode::kInvalidData, "{}: [{}] must be a table", where_, name);
-    TableReader table(*node->as_table(), name, where_);
-    read(table);
-    table.reject_unknown();
+    top_.table(name, std::forward<Read>(read));
   }
+  TableReader& top() { return top_; }
   // After all sections.
   void finish() const { top_.reject_unknown(); }
 
-  void require(bool holds, const char* sentence) const {
-    if (!holds) fail(ErrorCode::kInvalidData, "{}: {}", where_, sentence);
-  }
+  void require(bool holds, const char* sentence) const { train::require(holds, where_, sentence); }
   const std::string& where() const { return where_; }
 
  private:
@@ -118,6 +146,12 @@ class RecipeReader {
   toml::table root_;
   TableReader top_;
 };
+
+// Parts of the stages' recipes that other recipes contain, too.
+void read_sft_optimizer(TableReader& table, OptimizerRecipe& optimizer);
+void read_sft_logging(TableReader& table, LoggingRecipe& logging);
+void check_sft_numbers(const std::string& where, const OptimizerRecipe& optimizer,
+                       const LoggingRecipe& logging);
 
 void read_model(TableReader& table, ModelRecipe& model);
 void check_model(const RecipeReader& reader, const ModelRecipe& model);

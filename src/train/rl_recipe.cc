@@ -2,25 +2,10 @@
 
 #include "base/file.h"
 #include "train/recipe_reader.h"
+#include "train/rl_recipe_reader.h"
 
 namespace stapes::train {
 namespace {
-
-void read_data(TableReader& table, RlDataRecipe& data) {
-  table.read("jsonl", data.jsonl);
-  table.read("digits_folder", data.digits_folder);
-  table.read("tasks", data.tasks);
-  table.read("paraphrase_share", data.paraphrase_share);
-  table.read("max_digits", data.max_digits);
-  table.read("max_notes", data.max_notes);
-}
-
-void read_selection(TableReader& table, SelectionRecipe& selection) {
-  table.read("pool", selection.pool);
-  table.read("samples", selection.samples);
-  table.read("lowest", selection.lowest);
-  table.read("highest", selection.highest);
-}
 
 void read_rollout(TableReader& table, RolloutRecipe& rollout) {
   table.read("prompts", rollout.prompts);
@@ -94,11 +79,32 @@ void read_run(TableReader& table, RlRecipe& recipe) {
 }
 
 void check(const RecipeReader& reader, const RlRecipe& r) {
-  const auto require = [&](bool holds, const char* sentence) { reader.require(holds, sentence); };
   check_model(reader, r.model);
-  require(!r.model.init.empty(),
-          "model.init is missing: the model folder to start from (a model from nothing answers "
-          "nothing right, so there is nothing to reinforce; see stapes-train sft)");
+  reader.require(
+      !r.model.init.empty(),
+      "model.init is missing: the model folder to start from (a model from nothing answers "
+      "nothing right, so there is nothing to reinforce; see stapes-train sft)");
+  check_rl_data(reader.where(), r.data);
+  check_rl_numbers(reader.where(), r);
+}
+
+}  // namespace
+
+void check_selection(const std::string& where, const SelectionRecipe& selection) {
+  require(selection.samples >= 1 && selection.samples <= 256 &&
+              selection.lowest <= selection.highest && selection.highest <= selection.samples,
+          where, "selection: expected lowest <= highest <= samples <= 256");
+}
+
+void check_rl_data(const std::string& where, const RlDataRecipe& data) {
+  require(data.text_share > 0 && data.text_share < 1, where,
+          "data.text_share must be between 0 and 1; without data.text_jsonl it means nothing");
+}
+
+void check_rl_numbers(const std::string& where, const RlRecipe& r) {
+  const auto require = [&](bool holds, const char* sentence) {
+    train::require(holds, where, sentence);
+  };
   require(r.iterations > 0 && r.micro_batch_tokens > 0 && r.threads > 0,
           "iterations, micro_batch_tokens and threads of [run] must be at least 1");
   require(r.dtype == "f32" || r.dtype == "bf16", "run.dtype must be \"f32\" or \"bf16\"");
@@ -109,10 +115,7 @@ void check(const RecipeReader& reader, const RlRecipe& r) {
   require(r.rollout.live_sequences >= r.rollout.samples,
           "rollout.live_sequences must be at least rollout.samples: a prompt's replies are "
           "generated together");
-  require(r.selection.samples >= 1 && r.selection.samples <= 256 &&
-              r.selection.lowest <= r.selection.highest &&
-              r.selection.highest <= r.selection.samples,
-          "selection: expected lowest <= highest <= samples <= 256");
+  check_selection(where, r.selection);
   require(r.advantage.estimator == "gae" || r.advantage.estimator == "grpo" ||
               r.advantage.estimator == "rloo",
           "advantage.estimator must be \"gae\", \"grpo\" or \"rloo\"");
@@ -137,7 +140,34 @@ void check(const RecipeReader& reader, const RlRecipe& r) {
           "the intervals of [logging] must be at least 1");
 }
 
-}  // namespace
+void read_rl_data(TableReader& table, RlDataRecipe& data) {
+  table.read("jsonl", data.jsonl);
+  table.read("digits_folder", data.digits_folder);
+  table.read("tasks", data.tasks);
+  table.read("paraphrase_share", data.paraphrase_share);
+  table.read("max_digits", data.max_digits);
+  table.read("max_notes", data.max_notes);
+  table.read("text_jsonl", data.text_jsonl);
+  table.read("text_share", data.text_share);
+}
+
+void read_selection(TableReader& table, SelectionRecipe& selection) {
+  table.read("pool", selection.pool);
+  table.read("samples", selection.samples);
+  table.read("lowest", selection.lowest);
+  table.read("highest", selection.highest);
+}
+
+void read_rl_tables(TableReader& top, RlRecipe& recipe) {
+  top.table("selection", [&](TableReader& table) { read_selection(table, recipe.selection); });
+  top.table("rollout", [&](TableReader& table) { read_rollout(table, recipe.rollout); });
+  top.table("reward", [&](TableReader& table) { read_reward(table, recipe.reward); });
+  top.table("advantage", [&](TableReader& table) { read_advantage(table, recipe.advantage); });
+  top.table("policy", [&](TableReader& table) { read_policy(table, recipe.policy); });
+  top.table("critic", [&](TableReader& table) { read_critic(table, recipe.critic); });
+  top.table("logging", [&](TableReader& table) { read_logging(table, recipe.logging); });
+  top.table("run", [&](TableReader& table) { read_run(table, recipe); });
+}
 
 RlRecipe parse_rl_recipe(const std::string& text, const std::string& where) {
   RecipeReader reader(text, where);
@@ -145,15 +175,8 @@ RlRecipe parse_rl_recipe(const std::string& text, const std::string& where) {
   recipe.source_text = text;
   reader.read_name(recipe.name, recipe.run_folder);
   reader.section("model", [&](TableReader& table) { read_model(table, recipe.model); });
-  reader.section("data", [&](TableReader& table) { read_data(table, recipe.data); });
-  reader.section("selection", [&](TableReader& table) { read_selection(table, recipe.selection); });
-  reader.section("rollout", [&](TableReader& table) { read_rollout(table, recipe.rollout); });
-  reader.section("reward", [&](TableReader& table) { read_reward(table, recipe.reward); });
-  reader.section("advantage", [&](TableReader& table) { read_advantage(table, recipe.advantage); });
-  reader.section("policy", [&](TableReader& table) { read_policy(table, recipe.policy); });
-  reader.section("critic", [&](TableReader& table) { read_critic(table, recipe.critic); });
-  reader.section("logging", [&](TableReader& table) { read_logging(table, recipe.logging); });
-  reader.section("run", [&](TableReader& table) { read_run(table, recipe); });
+  reader.section("data", [&](TableReader& table) { read_rl_data(table, recipe.data); });
+  read_rl_tables(reader.top(), recipe);
   reader.finish();
   check(reader, recipe);
   return recipe;

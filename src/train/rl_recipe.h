@@ -20,6 +20,8 @@ struct RlDataRecipe {
   double paraphrase_share = 0.4;
   int max_digits = 4;
   int max_notes = 8;
+  std::filesystem::path text_jsonl;  // prompts without sound, mixed in; empty: none
+  double text_share = 0.4;  // of all prompts where there are any; the paper: 2,000 of 5,000
 };
 
 // Prompts are kept whose answers are right `lowest` to `highest` times of `samples`.

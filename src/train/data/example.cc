@@ -17,6 +17,8 @@ PromptAndReply tokenize(const Tokenizer& tokenizer, const Question& question,
   options.assistant_prefix = question.reply.assistant_prefix;
   PromptAndReply rows;
   rows.prompt = build_prompt(tokenizer, question.messages, tokens_per_audio, options);
+  rows.reply = question.reply.sampled;
+  if (!rows.reply.empty()) return rows;
   rows.reply = tokenizer.encode_plain(question.reply.text);
   rows.reply.push_back(tokenizer.require("<|EOT|>"));
   return rows;

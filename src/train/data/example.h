@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "audio/log_mel.h"
@@ -41,6 +42,7 @@ struct TrainingExample {
   std::vector<int32_t> segments;   // [T]
   std::vector<int32_t> labels;     // [T] the next token of the same segment, or kIgnore
   FrameTargets frames;             // of the first clip
+  std::string origin;              // where it comes from, for people: "chains: a.jsonl:17"
 };
 
 // A reply to train on: what the prompt ends with, and the text that the model has to write after
@@ -48,6 +50,9 @@ struct TrainingExample {
 struct Reply {
   std::string assistant_prefix;  // "<think>\n" or "<think>\n\n</think>\n"
   std::string text;              // "THINKING\n</think>\nANSWER" or "ANSWER"
+  // Where the reply was sampled: its ids, the stop token included. They count in place of `text`,
+  // which read again may be other ids.
+  std::vector<TokenId> sampled = {};
 };
 Reply reply_with_thinking(const std::string& thinking, const std::string& answer);
 Reply reply_without_thinking(const std::string& answer);

@@ -77,6 +77,14 @@ class WorldPrompts : public PromptSource {
     prompt.expected.text = example.answer;
     prompt.columns = {{"task", prompt.task}, {"answer", example.answer}};
     prompt.truth = std::move(example.clip.truth);
+    prompt.origin = {{"world",
+                      {{"split", split == world::Split::kTrain ? "train" : "test"},
+                       {"seed", options_.seed},
+                       {"task", prompt.task},
+                       {"index", number},
+                       {"paraphrase_share", options_.paraphrase_share},
+                       {"max_digits", options_.max_digits},
+                       {"max_notes", options_.max_notes}}}};
     return prompt;
   }
 
@@ -150,7 +158,11 @@ class JsonlPrompts : public PromptSource {
     prompt.id = fmt::format("{}:{}", file_.path.filename().string(), row.line);
     prompt.task = task_of(row);
     prompt.messages = row.messages;
-    for (const auto& path : row.audios) prompt.clips.push_back(load_audio_file(path));
+    prompt.origin["audios"] = nlohmann::json::array();
+    for (const auto& path : row.audios) {
+      prompt.clips.push_back(load_audio_file(path));
+      prompt.origin["audios"].push_back(std::filesystem::absolute(path).string());
+    }
     prompt.expected = expected_of(row);
     prompt.columns = row.columns;
     return prompt;

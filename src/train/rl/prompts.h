@@ -25,6 +25,9 @@ struct RolloutPrompt {
   reward::ExpectedAnswer expected;    // what is right
   nlohmann::json columns;             // of the row, as an object
   std::optional<world::Truth> truth;  // of the only clip, where it is exactly known
+  // Where the sounds come from, so that others can have them again: {"audios": [absolute paths]},
+  // or {"world": {split, seed, task, index and the options of world::World}}.
+  nlohmann::json origin = nlohmann::json::object();
   bool has_audio() const { return !clips.empty(); }
 };
 

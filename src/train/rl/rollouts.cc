@@ -144,7 +144,7 @@ std::vector<Rollout> RolloutEngine::generate(std::span<const RolloutPrompt> prom
     request.sampling.temperature = options.temperature;
     request.sampling.seed = options.seed;
     // Keyed by the prompt's place, so that it does not matter who answers it.
-    request.sampling.sequence = i * static_cast<size_t>(options.samples);
+    request.sampling.sequence = (options.first_place + i) * static_cast<uint64_t>(options.samples);
     request.sampling.max_tokens = options.max_tokens;
     request.sampling.logprobs = 0;
     requests.push_back(std::move(request));

@@ -37,6 +37,9 @@ struct RolloutOptions {
   int max_tokens = 256;
   double temperature = 1;  // 0: greedy, for evaluations
   uint64_t seed = 0;
+  // Random numbers are keyed by (seed, place of the prompt, sample, position): the place of the
+  // first prompt, where these are a part of many that are sampled with one seed.
+  uint64_t first_place = 0;
   const std::atomic<bool>* stop = nullptr;  // as in Generator::generate_batch
   // Each prompt is answered by one of them; all get all replies, the same as one alone would.
   const Ranks* ranks = nullptr;

@@ -13,6 +13,7 @@
 #include "train/rl/actor_critic.h"
 #include "train/rl/completions_log.h"
 #include "train/rl/health.h"
+#include "train/rl/prompt_mix.h"
 #include "train/rl/prompt_selection.h"
 #include "train/rl/statistics.h"
 #include "train/rl/targets.h"
@@ -50,18 +51,6 @@ std::string fingerprint_of(const ModelFiles& files, const Parameters& parameters
   return fmt::format("model {:016x}", hash);
 }
 
-std::shared_ptr<const PromptSource> prompts_of(const RlRecipe& recipe, const Tokenizer& tokenizer,
-                                               int64_t context_tokens) {
-  if (!recipe.data.jsonl.empty())
-    return jsonl_prompts(recipe.data.jsonl, tokenizer, context_tokens - recipe.rollout.max_tokens);
-  return world_prompts({.digits_folder = recipe.data.digits_folder,
-                        .tasks = recipe.data.tasks,
-                        .paraphrase_share = recipe.data.paraphrase_share,
-                        .max_digits = recipe.data.max_digits,
-                        .max_notes = recipe.data.max_notes,
-                        .seed = recipe.seed});
-}
-
 class RlRun {
  public:
   RlRun(const RlRecipe& recipe, const RlOptions& options)
@@ -84,9 +73,9 @@ class RlRun {
                                          .live_sequences = recipe.rollout.live_sequences,
                                          .kv_tokens = recipe.rollout.kv_tokens,
                                          .max_tokens = recipe.rollout.max_tokens});
-    prompts_ = options.prompts
-                   ? options.prompts
-                   : prompts_of(recipe, engine_->tokenizer(), engine_->context_tokens());
+    prompts_ = options.prompts ? options.prompts
+                               : prompts_of(recipe.data, recipe.seed, engine_->tokenizer(),
+                                            engine_->context_tokens() - recipe.rollout.max_tokens);
     reward_ = options.reward ? options.reward : task_reward(recipe.reward, engine_->tokenizer());
     if (checkpoint_) restore();
   }
@@ -293,34 +282,19 @@ class RlRun {
   }
 
   void select() {
-    if (recipe_.selection.pool > 0) choose_prompts();
-    selected_ = true;
-  }
-
-  void choose_prompts() {
     const SelectionRecipe& wanted = recipe_.selection;
-    Progress progress(0, wanted.pool, ranks_.leads());
-    selection_ = try_out(
-        *prompts_, *engine_, *reward_,
-        {.pool = wanted.pool,
-         .range = {.samples = wanted.samples, .lowest = wanted.lowest, .highest = wanted.highest},
-         .max_tokens = recipe_.rollout.max_tokens,
-         .prompts_at_once = 2 * recipe_.rollout.prompts,
-         .seed = stream_seed(recipe_, kSelection, 0),
-         .stop = options_.stop,
-         .ranks = &ranks_,
-         .on_progress = [&](int64_t done, int64_t) { progress.show(done, "prompts tried out"); }});
-    progress.finish_line();
-    say("right answers of {}: {}\n", wanted.samples, to_line(selection_));
-    if (ranks_.leads())
-      write_file_atomically(recipe_.run_folder / "selection.json",
-                            to_json(selection_).dump() + "\n");
-    if (selection_.kept.empty())
-      fail(ErrorCode::kInvalidData,
-           "no prompt of {} was answered right {} to {} times of {}: nothing to train on; "
-           "{} says how often they were",
-           selection_.prompts, wanted.lowest, wanted.highest, wanted.samples,
-           (recipe_.run_folder / "selection.json").string());
+    if (wanted.pool > 0)
+      selection_ = choose_prompts(
+          *prompts_, *engine_, *reward_,
+          {.pool = wanted.pool,
+           .range = {.samples = wanted.samples, .lowest = wanted.lowest, .highest = wanted.highest},
+           .max_tokens = recipe_.rollout.max_tokens,
+           .prompts_at_once = 2 * recipe_.rollout.prompts,
+           .seed = stream_seed(recipe_, kSelection, 0),
+           .stop = options_.stop,
+           .ranks = &ranks_},
+          recipe_.run_folder / "selection.json");
+    selected_ = true;
   }
 
   // On prompts that are never trained on: greedy, and sampled as in training.

@@ -1,0 +1,22 @@
+// Distilled chains as training examples.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "train/data/source.h"
+#include "train/rl/prompts.h"
+
+namespace stapes::train {
+
+// The chains of a distilled.jsonl, with the sounds of `prompts`, of which they were sampled. The
+// ids that were sampled are trained on, the stop token included, and never a text read again.
+// Every tenth chain is kept for evaluation where there are at least 20. `tokenizer` outlives it.
+// Throws as read_chains, and kInvalidData where a chain is not of these prompts or its ids are not
+// the tokenizer's.
+std::shared_ptr<const ExampleSource> distilled_source(const std::filesystem::path& path,
+                                                      std::shared_ptr<const PromptSource> prompts,
+                                                      uint64_t seed, const Tokenizer& tokenizer,
+                                                      int64_t mel_bands);
+
+}  // namespace stapes::train
