@@ -43,7 +43,7 @@ has out loudness
 fails 64 "sing" "${eval_world[@]}" --task sing
 succeeds "${eval_world[@]}" --json --tasks count-beats,text-sum --think-budgets 0,4
 has out '"count-beats"' '"text-sum"' '"mean_thinking_tokens"'
-succeeds "${eval_world[@]}" --count 1 --task loudness --text
+succeeds "${eval_world[@]}" --task loudness --text
 has out loudness text-conflict conversation
 fails 64 "-1" "${eval_world[@]}" --task loudness --think-budgets=-1
 fails 64 "" "${eval_world[@]}" --task sum
