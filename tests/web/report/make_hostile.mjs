@@ -32,8 +32,8 @@ writeFileSync("hostile/round-1/funnel.json", JSON.stringify(funnel(512, 12, 30, 
 writeFileSync("hostile/round-2/funnel.json", JSON.stringify(funnel(512, 3, 8, 0, 88, 2, 6, 31, 9)));
 const thinking = `First I hear 6, second 4. ${HOSTILE} 6 + 4 = 11.`;
 const claim = (text, verdict) => {
-  const begin = thinking.indexOf(text);
-  return { kind: "digit", begin, end: begin + text.length, verdict, reason: `${verdict}: ${HOSTILE}` };
+  const begin = Buffer.byteLength(thinking.slice(0, thinking.indexOf(text))); // places are bytes
+  return { kind: "digit", begin, end: begin + Buffer.byteLength(text), verdict, reason: `${verdict}: ${HOSTILE}` };
 };
 const claims = [claim("First I hear 6", "true"), claim("second 4", "false"), claim("6 + 4", "uncheckable")];
 writeFileSync(

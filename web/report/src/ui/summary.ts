@@ -20,12 +20,17 @@ export function showSummary(report: Report, place: HTMLElement): void {
   const one = report.runs.length === 1 && only ? only : null;
   place.append(
     el("h1", {}, report.title),
-    el("p", { class: "lead" }, [...(one ? facts(one) : [several(report.runs)]), `made ${report.made}`].join(DOT)),
+    el("p", { class: "lead" }, ...apart([...(one ? facts(one) : [several(report.runs)]), `made ${report.made}`])),
     missing(report.runs) ?? "",
     one ? tiles(one.figures) : table(report),
     ...report.runs.map((run) => selection(run, report.runs.length > 1)),
     ...papers(report.runs),
   );
+}
+
+// A text may turn the direction of writing; it does not turn that of its neighbours.
+function apart(texts: string[]): (Node | string)[] {
+  return texts.flatMap((text, i) => (i === 0 ? [el("bdi", {}, text)] : [DOT, el("bdi", {}, text)]));
 }
 
 function facts(run: Run): string[] {
@@ -137,7 +142,7 @@ function selection(run: Run, named: boolean): HTMLElement | string {
   return el(
     "section",
     { class: "selection" },
-    el("h3", {}, named ? `${run.name}: ${title.toLowerCase()}` : title),
+    el("h2", {}, named ? `${run.name}: ${title.toLowerCase()}` : title),
     el("p", { class: "about" }, `${count(all, "prompt")} tried out, ${plain(run.selection.kept)} kept to train on.`),
     el(
       "ol",
@@ -160,7 +165,7 @@ function papers(runs: Run[]): HTMLElement[] {
       const names = runs.filter((run) => text(run) === known).map((run) => run.name);
       const label = `${title} of ${names.join(", ")}`;
       const page = el("pre", { tabindex: "0", role: "region", "aria-label": label }, known);
-      return runs.length > 1 ? [el("h3", {}, names.join(", ")), page] : [page];
+      return runs.length > 1 ? [el("h2", {}, names.join(", ")), page] : [page];
     });
     return [el("details", { class: "paper" }, el("summary", {}, texts.length > 1 ? many : title), ...pages)];
   });
