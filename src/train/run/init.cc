@@ -9,6 +9,11 @@
 
 namespace stapes::train {
 
+std::string learned_tokenizer_json(int merges) {
+  constexpr int kCorpusSamples = 4000;
+  return train_tokenizer_json(world::text_corpus(kCorpusSamples), merges);
+}
+
 ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& options) {
   ModelConfig config = config_like(options.like);
   if (options.encoder_layers > 0) config.encoder.layers = options.encoder_layers;
@@ -17,9 +22,7 @@ ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& o
 
   ModelFiles files;
   if (options.tokenizer.empty()) {
-    constexpr int kCorpusSamples = 4000;
-    files.tokenizer_json =
-        train_tokenizer_json(world::text_corpus(kCorpusSamples), options.tokenizer_merges);
+    files.tokenizer_json = learned_tokenizer_json(options.tokenizer_merges);
   } else {
     files.tokenizer_json = read_file(options.tokenizer);
   }

@@ -22,6 +22,9 @@ struct InitOptions {
   DType dtype = DType::kBF16;
 };
 
+// A tokenizer.json learned from the world's texts.
+std::string learned_tokenizer_json(int merges);
+
 // Writes config.json, tokenizer.json, generation_config.json and model.safetensors into `folder`.
 ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& options);
 

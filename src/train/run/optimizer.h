@@ -27,8 +27,9 @@ struct ParameterGroup {
   double learning_rate_scale = 1;
   double weight_decay = 0;
 };
-// Of supervised training: encoder (with the helper) and the rest have learning rates of their own;
-// matrices decay, while norms, biases and tables of embeddings do not.
+// Of supervised training: encoder (with the helper), adaptor and decoder have learning rates of
+// their own, what the recipe freezes is left out; matrices decay, while norms, biases and tables of
+// embeddings do not.
 std::vector<ParameterGroup> supervised_groups(const OptimizerRecipe& recipe,
                                               const Parameters& parameters, FrameHelper& helper);
 // All that require a gradient, in the table's order.
