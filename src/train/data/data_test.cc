@@ -10,6 +10,7 @@
 
 #include "audio/audio_file.h"
 #include "base/file.h"
+#include "base/rng.h"
 #include "spec/audio_tokens.h"
 #include "stapes/error.h"
 #include "text/bpe_trainer.h"
@@ -133,9 +134,9 @@ TEST(BatchLoader, StepsOfSoManyRowsAreAPureFunctionOfTheStepToo) {
   EXPECT_NEAR(per_step, 2000.0 / 110, 2);
   const auto batches = [&](int64_t first_step, int threads, int count) {
     BatchLoader loader(source, per_step, 80, 3, first_step, threads, BatchCut::kByRows);
-    std::vector<Batch> batches;
-    for (int i = 0; i < count; ++i) batches.push_back(loader.next());
-    return batches;
+    std::vector<Batch> made;
+    for (int i = 0; i < count; ++i) made.push_back(loader.next());
+    return made;
   };
   const auto all = batches(0, 2, 24);
   std::set<int64_t> samples;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "spec/audio_tokens.h"
 #include "stapes/error.h"
 #include "train/data/jsonl_samples.h"
 #include "train/data/jsonl_shards.h"
@@ -123,10 +124,12 @@ TEST_F(JsonlSourceTest, TurnsInOneSampleAreTheSameAsAlone) {
   ASSERT_EQ(turns.size(), 2u);
   const auto both = open(json)->get(Phase::kTraining, 0, 0);
   ASSERT_EQ(both.mels.size(), 2u);
-  std::vector<AudioSpan> spans;
+  std::vector<int64_t> tokens_per_audio;
+  for (const auto& mel : both.mels)
+    tokens_per_audio.push_back(audio_token_count(mel.frames, AudioRule::kHuggingFace));
   for (int32_t i = 0; i < 2; ++i) {
     const TrainingExample alone =
-        make_conversation_rows(tokenizer(), {6, 12}, {turns[static_cast<size_t>(i)]});
+        make_conversation_rows(tokenizer(), tokens_per_audio, {turns[static_cast<size_t>(i)]});
     TrainingExample seen;
     std::vector<size_t> rows;
     for (size_t at = 0; at < both.ids.size(); ++at) {

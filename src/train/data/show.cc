@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kReset = "\033[0m";
 constexpr double kMelFrameSeconds = 0.01;
+constexpr int64_t kMelFramesOfPadding = 2;  // mel_frame_count()
 
 enum class Kind : uint8_t { kText, kControl, kAudio };
 
@@ -78,9 +79,9 @@ class Pieces {
   std::string audio(const AudioSpan& span) const {
     std::string seconds = "? s";
     if (span.audio_index < example_.mels.size())
-      seconds =
-          fmt::format("{:.2f} s", static_cast<double>(example_.mels[span.audio_index].frames) *
-                                      kMelFrameSeconds);
+      seconds = fmt::format("{:.2f} s", static_cast<double>(example_.mels[span.audio_index].frames -
+                                                            kMelFramesOfPadding) *
+                                            kMelFrameSeconds);
     return fmt::format("[clip {}: {}, {} rows]", span.audio_index + 1, seconds, span.count);
   }
 

@@ -216,7 +216,8 @@ TEST_F(ForwardTest, AFrozenEncoderKeepsNoActivations) {
   parameters.require_grad(true);
   const Losses trained = supervised_losses(parameters, config, &helper, batch);
   EXPECT_EQ(gelus(), 3 + config.encoder.layers);
-  parameters.require_grad([](const std::string& name) { return part_of(name) != "encoder"; });
+  const std::string frozen_part = "encoder";
+  parameters.require_grad([&](const std::string& name) { return part_of(name) != frozen_part; });
   EXPECT_EQ(gelus(), 1);
   const Losses frozen = supervised_losses(parameters, config, &helper, batch);
   EXPECT_EQ(frozen.text.item<double>(), trained.text.item<double>());

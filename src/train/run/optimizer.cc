@@ -89,6 +89,11 @@ Optimizer::Optimizer(const OptimizerSettings& settings, std::vector<ParameterGro
   adamw_.emplace(std::move(torch_groups), torch::optim::AdamWOptions(settings.learning_rate));
 }
 
+void Optimizer::zero_gradients() {
+  for (auto& group : adamw_->param_groups())
+    for (auto& tensor : group.params()) tensor.mutable_grad().reset();
+}
+
 double Optimizer::clip_gradients() {
   std::vector<torch::Tensor> gradients, squares;
   for (const auto& group : adamw_->param_groups())

@@ -42,7 +42,10 @@ class Optimizer {
  public:
   Optimizer(const OptimizerSettings& settings, std::vector<ParameterGroup> groups);
 
-  void zero_gradients() { adamw_->zero_grad(); }
+  // What no backward pass reaches afterwards has no gradient at all and is left as it is, moments
+  // included; a zero that an earlier step left behind would move it, and only in runs that had that
+  // earlier step: a resumed run would differ.
+  void zero_gradients();
   // Scales all gradients down to the global norm that is allowed; returns the norm before.
   double clip_gradients();
   // Updates the weights; returns the learning rate that was used.

@@ -152,12 +152,13 @@ checkpoint_every = {2}
   });
   run_sft(halves, {.stop = &stop});
   stopper.join();
+  ASSERT_LT(load_state(*latest_checkpoint(halves.run_folder)).step, 12);
   run_sft(halves, {.resume = true});
   const auto bytes = [](const Recipe& r, const char* file) {
     return read_file(r.run_folder / "checkpoints" / "step-00000012" / file);
   };
-  EXPECT_EQ(bytes(whole, "model.safetensors"), bytes(halves, "model.safetensors"));
-  EXPECT_EQ(bytes(whole, "helper.safetensors"), bytes(halves, "helper.safetensors"));
+  EXPECT_TRUE(bytes(whole, "model.safetensors") == bytes(halves, "model.safetensors"));
+  EXPECT_TRUE(bytes(whole, "helper.safetensors") == bytes(halves, "helper.safetensors"));
   // The parts' files are part of the run.
   write_file_atomically(folder_ / "text-1.jsonl", text_lines(5));
   try {
@@ -212,8 +213,8 @@ TEST_F(SftTest, TextTeachesAnAdaptorNothing) {
   adaptor.data.jsonl = folder_ / "text.jsonl";
   adaptor.optimizer.freeze = {"encoder", "decoder", "embeddings"};
   run_sft(adaptor, {});
-  EXPECT_EQ(parts_of_model(adaptor.run_folder / "random"),
-            parts_of_model(*latest_checkpoint(adaptor.run_folder)));
+  EXPECT_TRUE(parts_of_model(adaptor.run_folder / "random") ==
+              parts_of_model(*latest_checkpoint(adaptor.run_folder)));
 }
 
 TEST_F(SftTest, TrainsWithoutTheHelper) {
