@@ -22,8 +22,8 @@ int run(const Flags& flags) {
   train::RlRecipe recipe = train::load_rl_recipe(flags.recipe);
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
   const train::Ranks ranks(train::placement_from_environment());
-  const train::RlResult result = train::run_rl(
-      recipe, {.resume = flags.resume, .stop = &stop_on_signals(), .ranks = &ranks});
+  const train::RlResult result =
+      train::run_rl(recipe, {.resume = flags.resume, .stop = &stop_on_signals(), .ranks = &ranks});
   if (!ranks.leads()) return 0;
   if (!result.finished) {
     fmt::print(stderr, "stopped at iteration {} of {}; {}: stapes-train rl {}{}\n",

@@ -20,7 +20,7 @@ struct Flags {
 
 int run(const Flags& flags) {
   train::Recipe recipe = train::load_recipe(flags.recipe);
-  if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
+  if (!flags.digits.empty()) train::set_digits_folder(recipe.data, flags.digits);
   const train::SftResult result =
       train::run_sft(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});
   if (!result.finished) {

@@ -1,5 +1,8 @@
 #include "train/recipe.h"
 
+#include <cmath>
+#include <set>
+
 #include "base/fail.h"
 #include "base/file.h"
 #include "train/recipe_reader.h"
@@ -26,24 +29,90 @@ void read_curriculum(const toml::node& node, std::vector<CurriculumStage>& stage
   }
 }
 
+void read_world(TableReader& table, WorldRecipe& world, const std::string& where) {
+  table.read("digits_folder", world.digits_folder);
+  table.read("tasks", world.tasks);
+  table.read("questions_per_clip", world.questions_per_clip);
+  table.read("melody_share", world.melody_share);
+  table.read("thinking_share", world.thinking_share);
+  table.read("question_first_share", world.question_first_share);
+  table.read("paraphrase_share", world.paraphrase_share);
+  table.read("surrogate_share", world.surrogate_share);
+  table.read("mask_spectrogram", world.mask_spectrogram);
+  if (const toml::node* node = table.child("curriculum")) {
+    world.curriculum.clear();
+    read_curriculum(*node, world.curriculum, where);
+  }
+}
+
+void read_sources(const toml::node& node, DataRecipe& data, const std::string& where) {
+  const toml::array* array = node.as_array();
+  if (array == nullptr || !array->is_homogeneous(toml::node_type::table))
+    fail(ErrorCode::kInvalidData, "{}: data.sources must be tables, [[data.sources]]", where);
+  for (const auto& element : *array) {
+    TableReader table(*element.as_table(), "data.sources", where);
+    DataSourceRecipe source;
+    source.world = data;
+    table.read("name", source.name);
+    table.read("weight", source.weight);
+    table.read("jsonl", source.jsonl);
+    table.read("world", source.is_world);
+    table.read("text", source.is_text);
+    if (source.is_world) read_world(table, source.world, where);
+    if (source.is_text) {
+      source.world.tasks.clear();
+      table.read("tasks", source.world.tasks);
+      table.read("thinking_share", source.world.thinking_share);
+    }
+    table.reject_unknown();
+    data.sources.push_back(std::move(source));
+  }
+}
+
 void read_data(TableReader& table, DataRecipe& data, const std::string& where) {
   table.read("jsonl", data.jsonl);
-  table.read("digits_folder", data.digits_folder);
-  table.read("tasks", data.tasks);
-  table.read("questions_per_clip", data.questions_per_clip);
-  table.read("melody_share", data.melody_share);
-  table.read("thinking_share", data.thinking_share);
-  table.read("question_first_share", data.question_first_share);
-  table.read("paraphrase_share", data.paraphrase_share);
-  table.read("surrogate_share", data.surrogate_share);
-  table.read("mask_spectrogram", data.mask_spectrogram);
-  if (const toml::node* node = table.child("curriculum"))
-    read_curriculum(*node, data.curriculum, where);
+  read_world(table, data, where);
+  table.read("empty_think_loss", data.empty_think_loss);
+  table.read("max_tokens", data.max_tokens);
+  table.read("quarantine", data.quarantine);
+  if (const toml::node* node = table.child("sources")) read_sources(*node, data, where);
+}
+
+void check_sources(const RecipeReader& reader, const DataRecipe& data) {
+  reader.require(data.sources.empty() || data.jsonl.empty(),
+                 "data.jsonl and data.sources cannot both be given");
+  std::set<std::string> names;
+  for (const auto& source : data.sources) {
+    reader.require(!source.name.empty(), "every one of data.sources needs a name");
+    const auto require = [&](bool holds, const char* sentence) {
+      if (!holds)
+        fail(ErrorCode::kInvalidData, "{}: the source \"{}\" {}", reader.where(), source.name,
+             sentence);
+    };
+    require(names.insert(source.name).second, "is there twice");
+    require(std::isfinite(source.weight) && source.weight > 0, "must have a weight above 0");
+    require(
+        (source.is_world ? 1 : 0) + (source.is_text ? 1 : 0) + (source.jsonl.empty() ? 0 : 1) == 1,
+        "must have one of jsonl = \"FILE\", world = true and text = true");
+    require(source.world.questions_per_clip > 0, "must have at least 1 as questions_per_clip");
+  }
+}
+
+void check_parts(const std::string& where, const OptimizerRecipe& optimizer) {
+  const std::set<std::string> known = {"encoder", "adaptor", "decoder", "embeddings"};
+  for (const auto& part : optimizer.freeze)
+    if (!known.contains(part))
+      fail(ErrorCode::kInvalidData, "{}: optimizer.freeze: \"{}\" is not one of {}", where, part,
+           fmt::join(known, ", "));
+  require(std::set(optimizer.freeze.begin(), optimizer.freeze.end()) != known, where,
+          "optimizer.freeze leaves nothing to train");
 }
 
 void check(const RecipeReader& reader, const Recipe& recipe) {
   check_sft_numbers(reader.where(), recipe.optimizer, recipe.logging);
   reader.require(recipe.data.questions_per_clip > 0, "data.questions_per_clip must be at least 1");
+  check_sources(reader, recipe.data);
+  check_parts(reader.where(), recipe.optimizer);
   check_model(reader, recipe.model);
 }
 
@@ -52,8 +121,15 @@ void check(const RecipeReader& reader, const Recipe& recipe) {
 void read_sft_optimizer(TableReader& table, OptimizerRecipe& optimizer) {
   table.read("steps", optimizer.steps);
   table.read("clips_per_step", optimizer.clips_per_step);
+  table.read("tokens_per_step", optimizer.tokens_per_step);
+  if (optimizer.tokens_per_step > 0 && table.child("clips_per_step") != nullptr)
+    fail(ErrorCode::kInvalidData,
+         "{}: optimizer.clips_per_step and optimizer.tokens_per_step cannot both be given", where);
   table.read("learning_rate", optimizer.learning_rate);
   table.read("encoder_learning_rate_scale", optimizer.encoder_learning_rate_scale);
+  table.read("adaptor_learning_rate_scale", optimizer.adaptor_learning_rate_scale);
+  table.read("decoder_learning_rate_scale", optimizer.decoder_learning_rate_scale);
+  table.read("freeze", optimizer.freeze);
   table.read("warmup_steps", optimizer.warmup_steps);
   table.read("final_learning_rate_ratio", optimizer.final_learning_rate_ratio);
   table.read("weight_decay", optimizer.weight_decay);
@@ -109,6 +185,11 @@ Recipe parse_recipe(const std::string& text, const std::string& where) {
 
 Recipe load_recipe(const std::filesystem::path& path) {
   return parse_recipe(read_file(path, size_t{1} << 20), path.string());
+}
+
+void set_digits_folder(DataRecipe& data, const std::filesystem::path& folder) {
+  data.digits_folder = folder;
+  for (auto& source : data.sources) source.world.digits_folder = folder;
 }
 
 }  // namespace stapes::train

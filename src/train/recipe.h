@@ -24,8 +24,8 @@ struct CurriculumStage {
   int max_notes = 8;
 };
 
-struct DataRecipe {
-  std::filesystem::path jsonl;          // `messages` + `audios`; empty: the sound world
+// Clips made on the fly by the sound world, and what is asked about them.
+struct WorldRecipe {
   std::filesystem::path digits_folder;  // the world's recordings
   // Of the world, by name; empty: its first nine. Each clip of its own kind (conflict, count-beats)
   // has an equal share of the clips, 1 / tasks; the others are speech or melodies.
@@ -43,17 +43,43 @@ struct DataRecipe {
   std::vector<CurriculumStage> curriculum;
 };
 
+// One of several sources.
+struct DataSourceRecipe {
+  std::string name;
+  double weight = 1;            // its share of the samples, beside the others' weights
+  std::filesystem::path jsonl;  // one file, or shards: "data/part-*.jsonl"
+  bool is_world = false;        // or the sound world
+  WorldRecipe world;            // what it does not say itself it has from [data]
+  bool is_text = false;         // or texts without sound (docs/world.md); `tasks` and
+                                // `thinking_share` of `world` are theirs
+};
+
+struct DataRecipe : WorldRecipe {
+  std::filesystem::path jsonl;            // as DataSourceRecipe; empty: the sound world
+  std::vector<DataSourceRecipe> sources;  // in place of `jsonl` and the world
+  // A reply without a thought: is the empty thought that stands before it something that the model
+  // writes (in the loss, the paper's way), or is it given to it in the prompt?
+  bool empty_think_loss = true;
+  int64_t max_tokens = 0;  // JSONL: longer samples are left out, and counted; 0: none
+  int64_t quarantine = 0;  // JSONL: so many bad lines are left out and kept in quarantine.jsonl
+};
+
 struct OptimizerRecipe {
   int64_t steps = 1000;
-  int clips_per_step = 32;
+  int clips_per_step = 32;      // samples, with a clip or without
+  int64_t tokens_per_step = 0;  // above 0: in place of clips_per_step
   double learning_rate = 1e-3;
+  // Of the parts, times learning_rate; the embeddings have the decoder's.
   double encoder_learning_rate_scale = 1.0;
+  double adaptor_learning_rate_scale = 1.0;
+  double decoder_learning_rate_scale = 1.0;
+  std::vector<std::string> freeze;  // "encoder", "adaptor", "decoder", "embeddings"
   int64_t warmup_steps = 100;
   double final_learning_rate_ratio = 0.02;  // cosine from 1 to this
   double weight_decay = 0.01;               // of matrices only
   double beta1 = 0.9, beta2 = 0.98;
   double gradient_clip = 1.0;  // global norm
-  double helper_weight = 0.5;  // of the encoder's frame loss
+  double helper_weight = 0.5;  // of the encoder's frame loss; 0: there is none
   std::string dtype = "f32";   // or "bf16": matrix products in bf16, weights and sums in f32
   uint64_t seed = 1;
   int threads = 1;  // of libtorch
@@ -84,5 +110,8 @@ struct Recipe {
 // Throws kNotFound, kInvalidData (the line, the key, what was expected).
 Recipe load_recipe(const std::filesystem::path& path);
 Recipe parse_recipe(const std::string& toml, const std::string& where);
+
+// The world's recordings, for all of the recipe's sources.
+void set_digits_folder(DataRecipe& data, const std::filesystem::path& folder);
 
 }  // namespace stapes::train

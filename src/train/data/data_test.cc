@@ -10,6 +10,7 @@
 
 #include "audio/audio_file.h"
 #include "base/file.h"
+#include "base/rng.h"
 #include "spec/audio_tokens.h"
 #include "stapes/error.h"
 #include "text/bpe_trainer.h"
@@ -112,6 +113,57 @@ TEST(BatchLoader, BatchesDependOnTheStepAlone) {
   EXPECT_NE(first_ids(11, 1, 0), expected);
 }
 
+// Of lengths that differ by a factor of ten.
+class Lengths : public ExampleSource {
+ public:
+  TrainingExample get(Phase /*phase*/, uint64_t index, int64_t /*step*/) const override {
+    const auto rows = static_cast<size_t>(Rng(3, 1, index).integer(20, 200));
+    TrainingExample example;
+    example.ids.assign(rows, static_cast<TokenId>(index));
+    example.positions.assign(rows, 0);
+    example.segments.assign(rows, 0);
+    example.labels.assign(rows, 1);
+    return example;
+  }
+  std::string fingerprint() const override { return ""; }
+};
+
+TEST(BatchLoader, StepsOfSoManyRowsAreAPureFunctionOfTheStepToo) {
+  const Lengths source;
+  const int per_step = examples_for_rows(source, 2000, 0);
+  EXPECT_NEAR(per_step, 2000.0 / 110, 2);
+  const auto batches = [&](int64_t first_step, int threads, int count) {
+    BatchLoader loader(source, per_step, 80, 3, first_step, threads, BatchCut::kByRows);
+    std::vector<Batch> made;
+    for (int i = 0; i < count; ++i) made.push_back(loader.next());
+    return made;
+  };
+  const auto all = batches(0, 2, 24);
+  std::set<int64_t> samples;
+  double rows = 0;
+  int64_t fewest = 1000, most = 0;
+  for (const Batch& batch : all) {
+    rows += static_cast<double>(batch.tokens);
+    // One whole sample more or less than its share of the group, whose samples are drawn at random.
+    EXPECT_NEAR(static_cast<double>(batch.tokens), 2000, 450);
+    fewest = std::min(fewest, batch.examples);
+    most = std::max(most, batch.examples);
+    for (int64_t b = 0; b < batch.examples; ++b)
+      samples.insert(batch.ids[static_cast<size_t>(b * batch.rows)]);
+  }
+  EXPECT_NEAR(rows / 24, 2000, 200);
+  EXPECT_GT(most, 2 * fewest);  // long samples stand in small batches
+  EXPECT_EQ(samples.size(), static_cast<size_t>(per_step) * 24);  // each once
+  const auto later = batches(13, 1, 11);
+  for (size_t i = 0; i < later.size(); ++i) EXPECT_EQ(later[i].ids, all[13 + i].ids);
+}
+
+TEST(BatchLoader, EveryBatchHasASample) {
+  const Lengths source;
+  BatchLoader loader(source, 1, 80, 3, 0, 1, BatchCut::kByRows);
+  for (int i = 0; i < 16; ++i) EXPECT_EQ(loader.next().examples, 1);
+}
+
 class JsonlTest : public ::testing::Test {
  protected:
   JsonlTest()
@@ -124,7 +176,8 @@ class JsonlTest : public ::testing::Test {
 
   std::unique_ptr<ExampleSource> open(const std::string& lines) const {
     write_file_atomically(folder_ / "data.jsonl", lines);
-    return jsonl_source(folder_ / "data.jsonl", 1, tokenizer(), 80);
+    Quarantine quarantine(0, {});
+    return jsonl_source(folder_ / "data.jsonl", {.seed = 1}, tokenizer(), 80, quarantine);
   }
   std::string refusal(const std::string& lines) const {
     try {

@@ -1,5 +1,7 @@
 #include "train/data/example.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "spec/audio_tokens.h"
 
@@ -24,6 +26,18 @@ PromptAndReply tokenize(const Tokenizer& tokenizer, const Question& question,
   return rows;
 }
 
+// The rows that all questions begin with.
+void append_shared(TrainingExample& example, const Prompt& prompt, size_t rows) {
+  for (size_t row = 0; row < rows; ++row) {
+    example.ids.push_back(prompt.ids[row]);
+    example.positions.push_back(static_cast<int32_t>(row));
+    example.segments.push_back(0);
+    example.labels.push_back(kIgnore);
+  }
+  for (const AudioSpan& span : prompt.audio_spans)
+    if (span.begin < rows) example.audio_spans.push_back(span);
+}
+
 // Appends the rows of one question from `first_row` of its prompt on, as one segment.
 void append_segment(TrainingExample& example, const PromptAndReply& rows, size_t first_row,
                     int32_t segment) {
@@ -32,6 +46,11 @@ void append_segment(TrainingExample& example, const PromptAndReply& rows, size_t
   const auto token_at = [&](size_t row) {
     return row < prompt.size() ? prompt[row] : rows.reply[row - prompt.size()];
   };
+  for (AudioSpan span : rows.prompt.audio_spans) {
+    if (span.begin < first_row) continue;
+    span.begin = example.ids.size() + span.begin - first_row;
+    example.audio_spans.push_back(span);
+  }
   // The last token of the reply has nothing to predict, so it needs no row.
   for (size_t row = first_row; row + 1 < total; ++row) {
     example.ids.push_back(token_at(row));
@@ -41,41 +60,10 @@ void append_segment(TrainingExample& example, const PromptAndReply& rows, size_t
   }
 }
 
-}  // namespace
-
-Reply reply_with_thinking(const std::string& thinking, const std::string& answer) {
-  return {"<think>\n", thinking + "\n</think>\n" + answer};
-}
-
-Reply reply_without_thinking(const std::string& answer) {
-  return {"<think>\n\n</think>\n", answer};
-}
-
-TrainingExample make_example(const Tokenizer& tokenizer, std::vector<MelSpectrogram> mels,
-                             const std::vector<Question>& questions) {
-  STAPES_CHECK(!questions.empty(), "an example needs a question");
-  std::vector<int64_t> tokens_per_audio;
-  for (const auto& mel : mels)
-    tokens_per_audio.push_back(audio_token_count(mel.frames, AudioRule::kHuggingFace));
-
+// `shared`: rows that all begin with; 0 where there is one question only.
+TrainingExample with_shared_rows(const std::vector<PromptAndReply>& all, size_t shared) {
   TrainingExample example;
-  example.mels = std::move(mels);
-  std::vector<PromptAndReply> all;
-  for (const auto& question : questions)
-    all.push_back(tokenize(tokenizer, question, tokens_per_audio));
-  example.audio_spans = all.front().prompt.audio_spans;
-
-  size_t shared = 0;
-  if (all.size() > 1) {
-    STAPES_CHECK(example.audio_spans.size() == 1, "only questions about one clip can share rows");
-    shared = example.audio_spans[0].begin + example.audio_spans[0].count + 1;  // with <audio_end>
-    for (size_t row = 0; row < shared; ++row) {
-      example.ids.push_back(all.front().prompt.ids[row]);
-      example.positions.push_back(static_cast<int32_t>(row));
-      example.segments.push_back(0);
-      example.labels.push_back(kIgnore);
-    }
-  }
+  append_shared(example, all.front().prompt, shared);
   for (size_t i = 0; i < all.size(); ++i) {
     for (size_t row = 0; row < shared; ++row)
       STAPES_CHECK(all[i].prompt.ids[row] == example.ids[row], "question {} has other shared rows",
@@ -83,6 +71,68 @@ TrainingExample make_example(const Tokenizer& tokenizer, std::vector<MelSpectrog
     append_segment(example, all[i], shared, all.size() > 1 ? static_cast<int32_t>(i) + 1 : 0);
   }
   return example;
+}
+
+std::vector<PromptAndReply> tokenize_all(const Tokenizer& tokenizer,
+                                         const std::vector<Question>& questions,
+                                         const std::vector<int64_t>& tokens_per_audio) {
+  STAPES_CHECK(!questions.empty(), "an example needs a question");
+  std::vector<PromptAndReply> all;
+  for (const auto& question : questions)
+    all.push_back(tokenize(tokenizer, question, tokens_per_audio));
+  return all;
+}
+
+// The longest beginning of all prompts; the last row of each stays its own, since it predicts the
+// first token of the reply.
+size_t common_rows(const std::vector<PromptAndReply>& all) {
+  const std::vector<TokenId>& first = all.front().prompt.ids;
+  size_t common = first.size();
+  for (const auto& other : all) {
+    const auto& ids = other.prompt.ids;
+    common = std::min(common, ids.size() - 1);
+    common = static_cast<size_t>(std::mismatch(first.begin(),
+                                               first.begin() + static_cast<std::ptrdiff_t>(common),
+                                               ids.begin())
+                                     .first -
+                                 first.begin());
+  }
+  return common;
+}
+
+}  // namespace
+
+Reply reply_with_thinking(const std::string& thinking, const std::string& answer) {
+  return {"<think>\n", thinking + "\n</think>\n" + answer};
+}
+
+Reply reply_without_thinking(const std::string& answer, EmptyThought empty) {
+  if (empty == EmptyThought::kInLoss) return {"<think>\n", "\n</think>\n" + answer};
+  return {"<think>\n\n</think>\n", answer};
+}
+
+TrainingExample make_example(const Tokenizer& tokenizer, std::vector<MelSpectrogram> mels,
+                             const std::vector<Question>& questions) {
+  std::vector<int64_t> tokens_per_audio;
+  for (const auto& mel : mels)
+    tokens_per_audio.push_back(audio_token_count(mel.frames, AudioRule::kHuggingFace));
+  const auto all = tokenize_all(tokenizer, questions, tokens_per_audio);
+  size_t shared = 0;
+  if (all.size() > 1) {
+    const auto& spans = all.front().prompt.audio_spans;
+    STAPES_CHECK(spans.size() == 1, "only questions about one clip can share rows");
+    shared = spans[0].begin + spans[0].count + 1;  // with <audio_end>
+  }
+  TrainingExample example = with_shared_rows(all, shared);
+  example.mels = std::move(mels);
+  return example;
+}
+
+TrainingExample make_conversation_rows(const Tokenizer& tokenizer,
+                                       const std::vector<int64_t>& tokens_per_audio,
+                                       const std::vector<Question>& turns) {
+  const auto all = tokenize_all(tokenizer, turns, tokens_per_audio);
+  return with_shared_rows(all, all.size() > 1 ? common_rows(all) : 0);
 }
 
 }  // namespace stapes::train

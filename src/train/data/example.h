@@ -55,7 +55,14 @@ struct Reply {
   std::vector<TokenId> sampled = {};
 };
 Reply reply_with_thinking(const std::string& thinking, const std::string& answer);
-Reply reply_without_thinking(const std::string& answer);
+
+// Where the empty thought of a direct answer stands.
+enum class EmptyThought : uint8_t {
+  kInPrompt,  // "<think>\n\n</think>\n" is given, as `think_budget = 0` gives it: not in the loss
+  kInLoss     // "<think>\n" is given, as for every reply, and the model writes "\n</think>\n"
+};
+Reply reply_without_thinking(const std::string& answer,
+                             EmptyThought empty = EmptyThought::kInPrompt);
 
 struct Question {
   std::vector<ChatMessage> messages;  // ends with the user's turn
@@ -66,5 +73,12 @@ struct Question {
 // Several questions: all must begin with the same rows up to the end of the only audio span.
 TrainingExample make_example(const Tokenizer& tokenizer, std::vector<MelSpectrogram> mels,
                              const std::vector<Question>& questions);
+
+// Several turns of one conversation that are in the loss: each is a question with all that came
+// before it. What all of them begin with is segment 0. (One segment would not do: a turn is written
+// after its own thought, while the turns after it see it without.) The rows alone, without mels.
+TrainingExample make_conversation_rows(const Tokenizer& tokenizer,
+                                       const std::vector<int64_t>& tokens_per_audio,
+                                       const std::vector<Question>& turns);
 
 }  // namespace stapes::train

@@ -1,17 +1,56 @@
 #include "train/data/loader.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "train/data/shuffle.h"
 
 namespace stapes::train {
 
-BatchLoader::BatchLoader(const ExampleSource& source, int clips_per_step, int64_t mel_bands,
-                         uint64_t seed, int64_t first_step, int threads)
+namespace {
+
+// Where each batch of a group begins; one more entry: the end.
+std::vector<size_t> cut_by_count(size_t examples, size_t batches) {
+  std::vector<size_t> begins;
+  for (size_t i = 0; i <= batches; ++i) begins.push_back(examples / batches * i);
+  return begins;
+}
+
+// As many rows in each as whole examples allow, and at least one example.
+std::vector<size_t> cut_by_rows(const std::vector<TrainingExample>& examples, size_t batches) {
+  uint64_t all = 0, before = 0;
+  for (const auto& example : examples) all += example.ids.size();
+  std::vector<size_t> begins = {0};
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const size_t still_to_begin = batches - begins.size();
+    const bool full = before * batches >= all * begins.size() && i > begins.back();
+    const bool must = examples.size() - i <= still_to_begin && i > begins.back();
+    if (still_to_begin > 0 && (full || must)) begins.push_back(i);
+    before += examples[i].ids.size();
+  }
+  begins.push_back(examples.size());
+  return begins;
+}
+
+}  // namespace
+
+int examples_for_rows(const ExampleSource& source, int64_t rows, int64_t step) {
+  constexpr uint64_t kMeasured = 128;
+  int64_t measured = 0;
+  for (uint64_t i = 0; i < kMeasured; ++i)
+    measured += std::ssize(source.get(Phase::kTraining, i, step).ids);
+  const double mean = static_cast<double>(measured) / static_cast<double>(kMeasured);
+  constexpr double kMost = 1 << 20;  // of a step; a guard against nonsense
+  return static_cast<int>(std::clamp(std::round(static_cast<double>(rows) / mean), 1.0, kMost));
+}
+
+BatchLoader::BatchLoader(const ExampleSource& source, int per_step, int64_t mel_bands,
+                         uint64_t seed, int64_t first_step, int threads, BatchCut cut)
     : source_(source),
-      clips_per_step_(clips_per_step),
+      per_step_(per_step),
       mel_bands_(mel_bands),
       seed_(seed),
+      cut_(cut),
       next_group_to_make_(static_cast<uint64_t>(first_step / kStepsPerGroup)),
       next_step_(first_step) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
@@ -66,8 +105,7 @@ void BatchLoader::work() {
 }
 
 std::vector<Batch> BatchLoader::make_group(uint64_t group) const {
-  const auto per_step = static_cast<size_t>(clips_per_step_);
-  const size_t count = per_step * kStepsPerGroup;
+  const size_t count = static_cast<size_t>(per_step_) * kStepsPerGroup;
   const int64_t step = static_cast<int64_t>(group) * kStepsPerGroup;
   std::vector<TrainingExample> examples;
   for (size_t i = 0; i < count; ++i)
@@ -75,14 +113,17 @@ std::vector<Batch> BatchLoader::make_group(uint64_t group) const {
   std::stable_sort(examples.begin(), examples.end(),
                    [](const auto& a, const auto& b) { return a.ids.size() < b.ids.size(); });
 
+  const std::vector<size_t> begins = cut_ == BatchCut::kByRows
+                                         ? cut_by_rows(examples, kStepsPerGroup)
+                                         : cut_by_count(count, kStepsPerGroup);
   const std::vector<size_t> order =
       shuffled_order(kStepsPerGroup, Rng(seed_, 0x6f72646572 /* "order" */, group));
   std::vector<Batch> batches;
   for (const size_t place : order) {
-    const auto begin = examples.begin() + static_cast<int64_t>(place * per_step);
-    batches.push_back(make_batch({std::make_move_iterator(begin),
-                                  std::make_move_iterator(begin + static_cast<int64_t>(per_step))},
-                                 mel_bands_));
+    const auto at = [&](size_t i) {
+      return std::make_move_iterator(examples.begin() + static_cast<std::ptrdiff_t>(begins[i]));
+    };
+    batches.push_back(make_batch({at(place), at(place + 1)}, mel_bands_));
   }
   return batches;
 }

@@ -12,15 +12,23 @@
 
 namespace stapes::train {
 
+// How the sorted examples of a group become batches: as many in each, or as many rows in each.
+enum class BatchCut : uint8_t { kByCount, kByRows };
+
+// How many examples a step has on average where it is to have `rows` rows (a sample's tokens, sound
+// included), by the lengths of the first 128 examples at `step`: a pure function of the source.
+int examples_for_rows(const ExampleSource& source, int64_t rows, int64_t step);
+
 // Groups of `kStepsPerGroup` steps are made together and sorted by length, so that the clips of a
 // batch need little padding; the order of the batches inside a group is shuffled. A batch is a pure
-// function of its step.
+// function of its step: with kByRows, too, every group has the same number of examples.
 class BatchLoader {
  public:
   static constexpr int64_t kStepsPerGroup = 8;
 
-  BatchLoader(const ExampleSource& source, int clips_per_step, int64_t mel_bands, uint64_t seed,
-              int64_t first_step, int threads);
+  // `per_step` examples in each batch, or with kByRows on the average.
+  BatchLoader(const ExampleSource& source, int per_step, int64_t mel_bands, uint64_t seed,
+              int64_t first_step, int threads, BatchCut cut = BatchCut::kByCount);
   ~BatchLoader();
 
   // The batch of the next step. Rethrows what a thread threw.
@@ -31,9 +39,10 @@ class BatchLoader {
   std::vector<Batch> make_group(uint64_t group) const;
 
   const ExampleSource& source_;
-  const int clips_per_step_;
+  const int per_step_;
   const int64_t mel_bands_;
   const uint64_t seed_;
+  const BatchCut cut_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

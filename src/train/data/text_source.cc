@@ -29,7 +29,7 @@ class TextSource : public ExampleSource {
     return make_example(tokenizer_, {},
                         {{{{"user", {ContentPart::of_text(text.question)}}},
                           thinks ? reply_with_thinking(text.thinking, text.answer)
-                                 : reply_without_thinking(text.answer)}});
+                                 : reply_without_thinking(text.answer, options_.empty_thought)}});
   }
 
   std::string fingerprint() const override {

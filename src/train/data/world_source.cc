@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -114,9 +116,9 @@ void shuffle(std::vector<Task>& tasks, Rng& rng) {
 
 class WorldSource : public ExampleSource {
  public:
-  WorldSource(const DataRecipe& recipe, uint64_t seed, const Tokenizer& tokenizer,
-              int64_t mel_bands)
-      : recipe_(recipe), seed_(seed), tokenizer_(tokenizer), mel_(mel_bands) {
+  WorldSource(const WorldRecipe& recipe, uint64_t seed, const Tokenizer& tokenizer,
+              int64_t mel_bands, EmptyThought empty)
+      : recipe_(recipe), seed_(seed), tokenizer_(tokenizer), mel_(mel_bands), empty_(empty) {
     for (const auto& task : recipe.tasks) tasks_.push_back(world::task_by_name(task));
     stages_ = recipe.curriculum.empty() ? std::vector<CurriculumStage>{{}} : recipe.curriculum;
     for (const auto& stage : stages_) {
@@ -146,6 +148,7 @@ class WorldSource : public ExampleSource {
     TrainingExample example =
         make_example(tokenizer_, std::move(mels), questions(clip.truth, seed, index));
     example.frames = std::move(frames);
+    example.origin = fmt::format("{} {}", melody ? "melody" : "speech", index);
     return example;
   }
 
@@ -221,13 +224,14 @@ class WorldSource : public ExampleSource {
                                   world::surrogate_answer_for(task, truth))};
     return {{user},
             thinks ? reply_with_thinking(world::thinking_for(task, truth), answer)
-                   : reply_without_thinking(answer)};
+                   : reply_without_thinking(answer, empty_)};
   }
 
-  DataRecipe recipe_;
+  WorldRecipe recipe_;
   uint64_t seed_;
   const Tokenizer& tokenizer_;
   LogMel mel_;
+  EmptyThought empty_;
   std::vector<CurriculumStage> stages_;
   std::vector<world::World> worlds_;
   std::vector<Task> tasks_;
@@ -235,9 +239,10 @@ class WorldSource : public ExampleSource {
 
 }  // namespace
 
-std::unique_ptr<ExampleSource> world_source(const DataRecipe& recipe, uint64_t seed,
-                                            const Tokenizer& tokenizer, int64_t mel_bands) {
-  return std::make_unique<WorldSource>(recipe, seed, tokenizer, mel_bands);
+std::unique_ptr<ExampleSource> world_source(const WorldRecipe& recipe, uint64_t seed,
+                                            const Tokenizer& tokenizer, int64_t mel_bands,
+                                            EmptyThought empty) {
+  return std::make_unique<WorldSource>(recipe, seed, tokenizer, mel_bands, empty);
 }
 
 }  // namespace stapes::train

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/rng.h"
 #include "spec/audio_tokens.h"
 #include "train/nn/losses.h"
@@ -92,7 +94,7 @@ TEST_F(ForwardTest, GradientsMatchCentralDifferences) {
                            config.encoder.mel_bands),
                 torch::kCPU);
   const auto loss = [&] {
-    const Losses losses = supervised_losses(parameters, config, helper, batch);
+    const Losses losses = supervised_losses(parameters, config, &helper, batch);
     return losses.text + 0.5 * losses.frames;
   };
   parameters.require_grad(true);
@@ -148,6 +150,79 @@ TEST_F(ForwardTest, BatchEqualsSingles) {
           << "mel frames " << alone.mels.lengths[0].item<int64_t>();
     }
   }
+}
+
+TrainingExample text_only(TrainingExample example) {
+  example.mels.clear();
+  example.audio_spans.clear();
+  example.frames = {};
+  return example;
+}
+
+// Samples without sound: alone, and in one batch with others.
+TEST_F(ForwardTest, TextAloneAndBesideSoundIsTheSame) {
+  const ModelConfig config = small_config();
+  Parameters parameters = Parameters::random(config, 5);
+  parameters.require_grad(true);
+  const FrameHelper helper = random_helper(config);
+  const TrainingExample text = text_only(random_example(config, 48, 12, 2));
+  const TrainingExample sound = random_example(config, 61, 9, 1);
+  const auto losses = [&](const std::vector<TrainingExample>& examples) {
+    return supervised_losses(
+        parameters, config, &helper,
+        to_device(make_batch(examples, config.encoder.mel_bands), torch::kCPU));
+  };
+  const Losses of_text = losses({text}), of_sound = losses({sound}),
+               of_both = losses({text, sound});
+  EXPECT_EQ(of_text.frames.item<double>(), 0);
+  EXPECT_EQ(of_text.frames_count, 0);
+  EXPECT_NEAR(of_both.frames.item<double>(), of_sound.frames.item<double>(), 1e-4);
+  const auto n = [](const Losses& l) { return static_cast<double>(l.text_count); };
+  EXPECT_EQ(of_both.text_count, of_text.text_count + of_sound.text_count);
+  EXPECT_NEAR(of_both.text.item<double>() * n(of_both),
+              of_text.text.item<double>() * n(of_text) + of_sound.text.item<double>() * n(of_sound),
+              1e-4 * n(of_both));
+  of_text.text.backward();
+  EXPECT_TRUE(parameters["lm_head.weight"].grad().defined());
+  EXPECT_FALSE(parameters["encoder.conv1.weight"].grad().defined());
+}
+
+int count_nodes(const torch::autograd::Node* root, const std::string& name) {
+  std::set<const torch::autograd::Node*> seen;
+  std::vector<const torch::autograd::Node*> waiting = {root};
+  int count = 0;
+  while (!waiting.empty()) {
+    const torch::autograd::Node* node = waiting.back();
+    waiting.pop_back();
+    if (node == nullptr || !seen.insert(node).second) continue;
+    count += node->name().find(name) != std::string::npos ? 1 : 0;
+    for (const auto& edge : node->next_edges()) waiting.push_back(edge.function.get());
+  }
+  return count;
+}
+
+// The encoder's gelus (two convolutions and a block each) are on the tape only where it is trained;
+// the one that is left is the adaptor's.
+TEST_F(ForwardTest, AFrozenEncoderKeepsNoActivations) {
+  const ModelConfig config = small_config();
+  Parameters parameters = Parameters::random(config, 5);
+  const FrameHelper helper = random_helper(config);
+  const DeviceBatch batch = to_device(
+      make_batch({random_example(config, 61, 9, 1)}, config.encoder.mel_bands), torch::kCPU);
+  const auto gelus = [&] {
+    const Losses losses = supervised_losses(parameters, config, &helper, batch);
+    return count_nodes((losses.text + losses.frames).grad_fn().get(), "Gelu");
+  };
+  parameters.require_grad(true);
+  const Losses trained = supervised_losses(parameters, config, &helper, batch);
+  EXPECT_EQ(gelus(), 3 + config.encoder.layers);
+  const std::string frozen_part = "encoder";
+  parameters.require_grad([&](const std::string& name) { return part_of(name) != frozen_part; });
+  EXPECT_EQ(gelus(), 1);
+  const Losses frozen = supervised_losses(parameters, config, &helper, batch);
+  EXPECT_EQ(frozen.text.item<double>(), trained.text.item<double>());
+  EXPECT_LT(frozen.frames.item<double>(), trained.frames.item<double>());
+  EXPECT_EQ(supervised_losses(parameters, config, nullptr, batch).frames.item<double>(), 0);
 }
 
 // Two questions that share a clip's rows give each the same hidden states as the question alone.

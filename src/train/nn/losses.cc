@@ -63,6 +63,13 @@ std::pair<int64_t, int64_t> count_right(const Tensor& scores, const Tensor& labe
           named.sum().item<int64_t>()};
 }
 
+// A frozen encoder leaves no tape, and so no activations.
+Tensor encode(const Parameters& parameters, const ModelConfig& config, const PaddedMels& mels,
+              bool learns) {
+  const torch::AutoGradMode tape(learns && torch::GradMode::is_enabled());
+  return encode_audio(parameters, config, mels, AudioRule::kHuggingFace);
+}
+
 }  // namespace
 
 FrameHelper FrameHelper::zero(const ModelConfig& config) {
@@ -104,20 +111,27 @@ DeviceBatch to_device(const Batch& batch, torch::Device device) {
 }
 
 Losses supervised_losses(const Parameters& parameters, const ModelConfig& config,
-                         const FrameHelper& helper, const DeviceBatch& batch) {
+                         const FrameHelper* helper, const DeviceBatch& batch) {
   Losses losses;
   losses.frames = torch::zeros({}, batch.labels.options().dtype(torch::kFloat32));
   Tensor audio;
   if (batch.clips > 0) {
-    const Tensor encoded = encode_audio(parameters, config, batch.mels, AudioRule::kHuggingFace);
+    const bool encoder_learns = parameters["encoder.after_norm.weight"].requires_grad();
+    const bool adaptor_learns = parameters["adapter.linear2.weight"].requires_grad();
+    const Tensor encoded = encode(parameters, config, batch.mels, encoder_learns);
     audio = adapt_audio(parameters, encoded);
-    const ProbeScores heard = probe(helper.encoder, encoded);
-    const ProbeScores passed_on = probe(helper.adaptor, audio);
-    losses.frames = probe_loss(heard, batch, 1) + probe_loss(passed_on, batch, 2);
-    std::tie(losses.frames_right, losses.frames_count) =
-        count_right(heard.sound, every(batch.frame_sound, 1));
-    std::tie(losses.voices_right, losses.voices_count) =
-        count_right(passed_on.speaker, every(batch.frame_speaker, 2));
+    if (helper != nullptr && encoder_learns) {
+      const ProbeScores heard = probe(helper->encoder, encoded);
+      losses.frames = losses.frames + probe_loss(heard, batch, 1);
+      std::tie(losses.frames_right, losses.frames_count) =
+          count_right(heard.sound, every(batch.frame_sound, 1));
+    }
+    if (helper != nullptr && (encoder_learns || adaptor_learns)) {
+      const ProbeScores passed_on = probe(helper->adaptor, audio);
+      losses.frames = losses.frames + probe_loss(passed_on, batch, 2);
+      std::tie(losses.voices_right, losses.voices_count) =
+          count_right(passed_on.speaker, every(batch.frame_speaker, 2));
+    }
   }
   const Tensor hidden = decode(parameters, config, batch.rows, audio);
   // Only rows in the loss pay for the vocabulary.

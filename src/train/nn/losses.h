@@ -48,7 +48,10 @@ struct Losses {
   int64_t voices_right = 0, voices_count = 0;  // adaptor's most likely speaker, where one speaks
 };
 
+// A part whose weights need no gradient runs without a tape, so a frozen encoder keeps no
+// activations. The helper (null: none) speaks only where it can teach something: to the encoder if
+// that is trained, to the adaptor if one of the two is.
 Losses supervised_losses(const Parameters& parameters, const ModelConfig& config,
-                         const FrameHelper& helper, const DeviceBatch& batch);
+                         const FrameHelper* helper, const DeviceBatch& batch);
 
 }  // namespace stapes::train

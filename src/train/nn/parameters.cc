@@ -63,6 +63,12 @@ void initialize(torch::Tensor& tensor, const TensorSpec& spec, const ModelConfig
 
 }  // namespace
 
+std::string part_of(const std::string& parameter) {
+  if (parameter.starts_with("encoder.")) return "encoder";
+  if (parameter.starts_with("adapter.")) return "adaptor";
+  return parameter == "model.embed_tokens.weight" ? "embeddings" : "decoder";
+}
+
 Parameters Parameters::random(const ModelConfig& config, uint64_t seed) {
   Parameters parameters;
   uint64_t stream = 0;

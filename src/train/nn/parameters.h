@@ -13,6 +13,10 @@
 
 namespace stapes::train {
 
+// "encoder", "adaptor", "embeddings" (the decoder's input table) or "decoder" (the rest, with its
+// head).
+std::string part_of(const std::string& parameter);
+
 class Parameters {
  public:
   // Random weights: matrices normal with deviation 1/sqrt(fan in), residual outputs smaller by

@@ -88,6 +88,10 @@ void Ranks::sum(std::vector<double>& numbers, const std::string& what) const {
 void Ranks::sum_gradients(std::span<const Tensor> tensors, const std::string& what) const {
   if (alone()) return;
   const torch::NoGradGuard no_grad;
+  // A tensor that no rank's pass has reached keeps no gradient, as in one process alone.
+  std::vector<double> reached;
+  for (const Tensor& tensor : tensors) reached.push_back(tensor.grad().defined() ? 1 : 0);
+  sum(reached, what);
   for (size_t begin = 0; begin < tensors.size();) {
     size_t end = begin;
     int64_t values = 0;
@@ -103,7 +107,8 @@ void Ranks::sum_gradients(std::span<const Tensor> tensors, const std::string& wh
     wait(what, [&] { connection_->group->allreduce(bucket)->wait(); });
     for (int64_t place = 0; begin < end; ++begin) {
       Tensor tensor = tensors[begin];
-      tensor.mutable_grad() = bucket[0].narrow(0, place, tensor.numel()).view_as(tensor).clone();
+      if (reached[begin] > 0)
+        tensor.mutable_grad() = bucket[0].narrow(0, place, tensor.numel()).view_as(tensor).clone();
       place += tensor.numel();
     }
   }

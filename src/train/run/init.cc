@@ -9,6 +9,12 @@
 
 namespace stapes::train {
 
+std::string learned_tokenizer_json(int merges, bool all_texts) {
+  constexpr int kCorpusSamples = 4000;
+  const auto texts = all_texts ? world::CorpusTexts::kAll : world::CorpusTexts::kFirstTasks;
+  return train_tokenizer_json(world::text_corpus(kCorpusSamples, texts), merges);
+}
+
 ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& options) {
   ModelConfig config = config_like(options.like);
   if (options.encoder_layers > 0) config.encoder.layers = options.encoder_layers;
@@ -17,12 +23,8 @@ ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& o
 
   ModelFiles files;
   if (options.tokenizer.empty()) {
-    constexpr int kCorpusSamples = 4000;
-    files.tokenizer_json = train_tokenizer_json(
-        world::text_corpus(kCorpusSamples, options.tokenizer_all_texts
-                                               ? world::CorpusTexts::kAll
-                                               : world::CorpusTexts::kFirstTasks),
-        options.tokenizer_merges);
+    files.tokenizer_json =
+        learned_tokenizer_json(options.tokenizer_merges, options.tokenizer_all_texts);
   } else {
     files.tokenizer_json = read_file(options.tokenizer);
   }

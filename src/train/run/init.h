@@ -23,6 +23,9 @@ struct InitOptions {
   DType dtype = DType::kBF16;
 };
 
+// A tokenizer.json learned from the world's texts: those of its first nine tasks, or all.
+std::string learned_tokenizer_json(int merges, bool all_texts = false);
+
 // Writes config.json, tokenizer.json, generation_config.json and model.safetensors into `folder`.
 ModelConfig init_model(const std::filesystem::path& folder, const InitOptions& options);
 

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numbers>
+#include <set>
+#include <string>
+#include <tuple>
 
 namespace stapes::train {
 namespace {
@@ -26,17 +30,30 @@ OptimizerSettings settings_of(const OptimizerRecipe& recipe) {
 
 std::vector<ParameterGroup> supervised_groups(const OptimizerRecipe& recipe,
                                               const Parameters& parameters, FrameHelper& helper) {
-  const double encoder = recipe.encoder_learning_rate_scale;
-  const double decay = recipe.weight_decay;
-  std::vector<ParameterGroup> groups = {
-      {{}, encoder, decay}, {{}, encoder, 0}, {{}, 1, decay}, {{}, 1, 0}};
+  const std::map<std::string, double> scales = {{"encoder", recipe.encoder_learning_rate_scale},
+                                                {"adaptor", recipe.adaptor_learning_rate_scale},
+                                                {"decoder", recipe.decoder_learning_rate_scale},
+                                                {"embeddings", recipe.decoder_learning_rate_scale}};
+  const std::set<std::string> frozen(recipe.freeze.begin(), recipe.freeze.end());
+  // One group for each that differs, in the table's order.
+  using Kind = std::tuple<bool, double, bool>;  // of the encoder; scale; decays
+  std::vector<Kind> kinds;
+  std::vector<ParameterGroup> groups;
+  const auto add = [&](const std::string& part, const torch::Tensor& tensor, bool decay) {
+    const Kind kind = {part == "encoder", scales.at(part), decay};
+    const auto found = std::find(kinds.begin(), kinds.end(), kind);
+    const auto place = static_cast<size_t>(found - kinds.begin());
+    if (found == kinds.end()) {
+      kinds.push_back(kind);
+      groups.push_back({{}, scales.at(part), decay ? recipe.weight_decay : 0});
+    }
+    groups[place].tensors.push_back(tensor);
+  };
   for (const auto& name : parameters.names()) {
-    const torch::Tensor& tensor = parameters[name];
-    const size_t part = name.starts_with("encoder.") ? 0 : 2;
-    groups[part + (decays(name, tensor) ? 0 : 1)].tensors.push_back(tensor);
+    const std::string part = part_of(name);
+    if (!frozen.contains(part)) add(part, parameters[name], decays(name, parameters[name]));
   }
-  for (const auto& [name, tensor] : helper.tensors())
-    groups[tensor->dim() < 2 ? 1 : 0].tensors.push_back(*tensor);
+  for (const auto& [name, tensor] : helper.tensors()) add("encoder", *tensor, tensor->dim() >= 2);
   return groups;
 }
 
@@ -70,6 +87,11 @@ Optimizer::Optimizer(const OptimizerSettings& settings, std::vector<ParameterGro
     torch_groups.emplace_back(std::move(group.tensors), std::move(options));
   }
   adamw_.emplace(std::move(torch_groups), torch::optim::AdamWOptions(settings.learning_rate));
+}
+
+void Optimizer::zero_gradients() {
+  for (auto& group : adamw_->param_groups())
+    for (auto& tensor : group.params()) tensor.mutable_grad().reset();
 }
 
 void Optimizer::sum_gradients(const Ranks& ranks, const std::string& what) {

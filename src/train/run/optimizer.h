@@ -28,8 +28,9 @@ struct ParameterGroup {
   double learning_rate_scale = 1;
   double weight_decay = 0;
 };
-// Of supervised training: encoder (with the helper) and the rest have learning rates of their own;
-// matrices decay, while norms, biases and tables of embeddings do not.
+// Of supervised training: encoder (with the helper), adaptor and decoder have learning rates of
+// their own, what the recipe freezes is left out; matrices decay, while norms, biases and tables of
+// embeddings do not.
 std::vector<ParameterGroup> supervised_groups(const OptimizerRecipe& recipe,
                                               const Parameters& parameters, FrameHelper& helper);
 // All that require a gradient, in the table's order.
@@ -42,7 +43,10 @@ class Optimizer {
  public:
   Optimizer(const OptimizerSettings& settings, std::vector<ParameterGroup> groups);
 
-  void zero_gradients() { adamw_->zero_grad(); }
+  // What no backward pass reaches afterwards has no gradient at all and is left as it is, moments
+  // included; a zero that an earlier step left behind would move it, and only in runs that had that
+  // earlier step: a resumed run would differ.
+  void zero_gradients();
   // Of all ranks: after it each has the gradients of the whole batch.
   void sum_gradients(const Ranks& ranks, const std::string& what);
   // Scales all gradients down to the global norm that is allowed; returns the norm before.

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "spec/model_config.h"
 #include "train/data/loader.h"
@@ -42,7 +43,10 @@ class SftRun {
     parameters_ = Parameters::load(start, config_);
     for (const auto& name : parameters_.names())
       parameters_.at(name) = parameters_[name].to(device_);
-    parameters_.require_grad(true);
+    const std::set<std::string> frozen(recipe.optimizer.freeze.begin(),
+                                       recipe.optimizer.freeze.end());
+    parameters_.require_grad(
+        [&](const std::string& name) { return !frozen.contains(part_of(name)); });
     helper_ = FrameHelper::zero(config_);
     for (const auto& [name, tensor] : helper_.tensors())
       *tensor = tensor->to(device_).set_requires_grad(true);
@@ -54,8 +58,12 @@ class SftRun {
   SftResult run() {
     MetricsLog train_log(recipe_.run_folder, "train", step_);
     MetricsLog test_log(recipe_.run_folder, "test", step_);
-    BatchLoader loader(*source_, recipe_.optimizer.clips_per_step, config_.encoder.mel_bands,
-                       recipe_.optimizer.seed, step_, recipe_.optimizer.data_threads);
+    const OptimizerRecipe& optimizer = recipe_.optimizer;
+    const bool by_rows = optimizer.tokens_per_step > 0;
+    per_step_ = by_rows ? examples_for_rows(*source_, optimizer.tokens_per_step, optimizer.steps)
+                        : optimizer.clips_per_step;
+    BatchLoader loader(*source_, per_step_, config_.encoder.mel_bands, optimizer.seed, step_,
+                       optimizer.data_threads, by_rows ? BatchCut::kByRows : BatchCut::kByCount);
     std::optional<SftSamples> samples;
     if (recipe_.logging.completions_every > 0)
       samples.emplace(recipe_, config_, files_, parameters_, step_);
@@ -101,10 +109,14 @@ class SftRun {
   }
 
   std::shared_ptr<const ExampleSource> source_of_recipe() const {
-    const int64_t mel_bands = config_.encoder.mel_bands;
-    const uint64_t seed = recipe_.optimizer.seed;
-    if (recipe_.data.jsonl.empty()) return world_source(recipe_.data, seed, *tokenizer_, mel_bands);
-    return jsonl_source(recipe_.data.jsonl, seed, *tokenizer_, mel_bands);
+    Quarantine quarantine(recipe_.data.quarantine, recipe_.run_folder / "quarantine.jsonl");
+    return recipe_source(recipe_.data, recipe_.optimizer.seed, *tokenizer_,
+                         config_.encoder.mel_bands, quarantine);
+  }
+
+  Losses losses_of(const DeviceBatch& batch) const {
+    return supervised_losses(parameters_, config_,
+                             recipe_.optimizer.helper_weight > 0 ? &helper_ : nullptr, batch);
   }
 
   TrainerState state() const {
@@ -131,14 +143,15 @@ class SftRun {
     torch::Tensor loss;
     {
       const Bf16Products bf16(recipe_.optimizer.dtype == "bf16", device_);
-      losses = supervised_losses(parameters_, config_, helper_, batch);
+      losses = losses_of(batch);
       loss = losses.text + recipe_.optimizer.helper_weight * losses.frames;
     }
     figures.forward_s = seconds_since(start);
 
     start = Clock::now();
     optimizer_->zero_gradients();
-    loss.backward();
+    // Text alone has nothing to teach where only the adaptor or the encoder is trained.
+    if (loss.requires_grad()) loss.backward();
     figures.backward_s = seconds_since(start);
 
     start = Clock::now();
@@ -190,13 +203,13 @@ class SftRun {
     double text_loss = 0;
     int64_t right = 0, count = 0, frames_right = 0, frames_count = 0;
     int64_t voices_right = 0, voices_count = 0;
-    const int per_batch = recipe_.optimizer.clips_per_step;
+    const int per_batch = per_step_;
     for (int first = 0; first < recipe_.logging.evaluation_clips; first += per_batch) {
       std::vector<TrainingExample> examples;
       for (int i = first; i < std::min(first + per_batch, recipe_.logging.evaluation_clips); ++i)
         examples.push_back(source_->get(Phase::kEvaluation, static_cast<uint64_t>(i), step_));
       const DeviceBatch batch = to_device(make_batch(examples, config_.encoder.mel_bands), device_);
-      const Losses losses = supervised_losses(parameters_, config_, helper_, batch);
+      const Losses losses = losses_of(batch);
       text_loss += losses.text.item<double>() * static_cast<double>(losses.text_count);
       right += losses.text_right;
       count += losses.text_count;
@@ -241,6 +254,7 @@ class SftRun {
   FrameHelper helper_;
   std::optional<Optimizer> optimizer_;
   int64_t step_ = 0;
+  int per_step_ = 0;  // examples, on the average
   StepGuard guard_{10};
 };
 

@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -99,6 +100,151 @@ TEST_F(SftTest, ResumedRunEqualsUninterruptedRunBitForBit) {
   EXPECT_EQ(bytes(whole, "model.safetensors"), bytes(halves, "model.safetensors"));
   EXPECT_EQ(bytes(whole, "helper.safetensors"), bytes(halves, "helper.safetensors"));
   EXPECT_EQ(column(whole.run_folder / "train.csv", 1), column(halves.run_folder / "train.csv", 1));
+}
+
+std::string text_lines(int count) {
+  std::string lines;
+  for (int i = 0; i < count; ++i)
+    lines += fmt::format(
+        R"({{"messages":[{{"role":"user","content":"How many is {}?"}},{{"role":"assistant","content":"{}"}}]}})"
+        "\n",
+        i, i);
+  return lines;
+}
+
+// Melodies and text in one batch, steps of so many tokens; stopped in the middle and resumed.
+TEST_F(SftTest, MixturesWithTextResumeBitForBit) {
+  write_file_atomically(folder_ / "text-0.jsonl", text_lines(7));
+  write_file_atomically(folder_ / "text-1.jsonl", text_lines(6));
+  const auto mixed = [&](const std::string& run, int64_t checkpoint_every) {
+    return parse_recipe(fmt::format(R"(
+name = "test"
+run_folder = "{0}/{1}"
+[model]
+tokenizer_merges = 60
+[[data.sources]]
+name = "text"
+weight = 2
+jsonl = "{0}/text-*.jsonl"
+[[data.sources]]
+name = "sounds"
+world = true
+melody_share = 1
+questions_per_clip = 2
+[optimizer]
+steps = 12
+tokens_per_step = 300
+warmup_steps = 2
+[logging]
+evaluate_every = 1000
+evaluation_clips = 3
+checkpoint_every = {2}
+)",
+                                    folder_.string(), run, checkpoint_every),
+                        "test.toml");
+  };
+  const Recipe whole = mixed("whole", 12), halves = mixed("halves", 5);
+  run_sft(whole, {});
+  std::atomic<bool> stop{false};
+  std::thread stopper([&] {
+    while (!latest_checkpoint(halves.run_folder))
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    stop = true;
+  });
+  run_sft(halves, {.stop = &stop});
+  stopper.join();
+  ASSERT_LT(load_state(*latest_checkpoint(halves.run_folder)).step, 12);
+  run_sft(halves, {.resume = true});
+  const auto bytes = [](const Recipe& r, const char* file) {
+    return read_file(r.run_folder / "checkpoints" / "step-00000012" / file);
+  };
+  EXPECT_TRUE(bytes(whole, "model.safetensors") == bytes(halves, "model.safetensors"));
+  EXPECT_TRUE(bytes(whole, "helper.safetensors") == bytes(halves, "helper.safetensors"));
+  // The parts' files are part of the run.
+  write_file_atomically(folder_ / "text-1.jsonl", text_lines(5));
+  try {
+    run_sft(halves, {.resume = true});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("the training data have changed"));
+  }
+}
+
+TEST_F(SftTest, TextAloneIsEnough) {
+  write_file_atomically(folder_ / "text.jsonl", text_lines(4));
+  Recipe text = recipe("text", 10, 5);
+  text.data.jsonl = folder_ / "text.jsonl";
+  const SftResult result = run_sft(text, {});
+  EXPECT_TRUE(result.finished);
+  EXPECT_LT(result.text_loss, 5.0);  // from ln(vocabulary) = 6
+}
+
+// Bytes of a part, before and after some steps.
+std::map<std::string, std::string> parts_of_model(const fs::path& folder) {
+  const Parameters parameters = Parameters::load(folder, load_config(folder));
+  std::map<std::string, std::string> bytes;
+  for (const auto& name : parameters.names()) {
+    const TensorView view = view_of(parameters[name]);
+    bytes[part_of(name)].append(reinterpret_cast<const char*>(view.data),
+                                static_cast<size_t>(view.element_count()) * sizeof(float));
+  }
+  return bytes;
+}
+
+TEST_F(SftTest, FrozenPartsKeepTheirBytes) {
+  const std::vector<std::vector<std::string>> cases = {
+      {"encoder"}, {"encoder", "adaptor"}, {"decoder", "embeddings"}, {"embeddings"}};
+  for (size_t i = 0; i < cases.size(); ++i) {
+    Recipe frozen = recipe("frozen-" + std::to_string(i), 2, 2);
+    frozen.optimizer.freeze = cases[i];
+    run_sft(frozen, {});
+    const auto before = parts_of_model(frozen.run_folder / "random");
+    const auto after = parts_of_model(*latest_checkpoint(frozen.run_folder));
+    ASSERT_EQ(before.size(), 4u);
+    for (const auto& [part, bytes] : before)
+      EXPECT_EQ(bytes == after.at(part), std::ranges::count(cases[i], part) > 0)
+          << part << " in case " << i;
+  }
+}
+
+// Nothing in the batch reaches what is trained: the step is no step, and no error.
+TEST_F(SftTest, TextTeachesAnAdaptorNothing) {
+  write_file_atomically(folder_ / "text.jsonl", text_lines(4));
+  Recipe adaptor = recipe("adaptor", 2, 2);
+  adaptor.data.jsonl = folder_ / "text.jsonl";
+  adaptor.optimizer.freeze = {"encoder", "decoder", "embeddings"};
+  run_sft(adaptor, {});
+  EXPECT_TRUE(parts_of_model(adaptor.run_folder / "random") ==
+              parts_of_model(*latest_checkpoint(adaptor.run_folder)));
+}
+
+TEST_F(SftTest, TrainsWithoutTheHelper) {
+  Recipe alone = recipe("alone", 2, 2);
+  alone.optimizer.helper_weight = 0;
+  run_sft(alone, {});
+  EXPECT_EQ(column(alone.run_folder / "train.csv", 2), "frame_loss\n0\n0\n");
+}
+
+TEST_F(SftTest, PartsHaveLearningRatesOfTheirOwn) {
+  OptimizerRecipe optimizer = recipe("rates", 1, 1).optimizer;
+  optimizer.encoder_learning_rate_scale = 0.25;
+  optimizer.adaptor_learning_rate_scale = 2;
+  optimizer.decoder_learning_rate_scale = 0.5;
+  const ModelConfig config = config_like("tiny");
+  const Parameters parameters = Parameters::random(config, 1);
+  FrameHelper helper = FrameHelper::zero(config);
+  const auto scale_of = [&](const char* name) {
+    for (const auto& group : supervised_groups(optimizer, parameters, helper))
+      for (const auto& tensor : group.tensors)
+        if (tensor.is_same(parameters[name])) return group.learning_rate_scale;
+    return 0.0;
+  };
+  EXPECT_EQ(scale_of("encoder.conv1.weight"), 0.25);
+  EXPECT_EQ(scale_of("adapter.linear1.bias"), 2);
+  EXPECT_EQ(scale_of("model.layers.0.mlp.up_proj.weight"), 0.5);
+  EXPECT_EQ(scale_of("model.embed_tokens.weight"), 0.5);
+  optimizer.freeze = {"adaptor"};
+  EXPECT_EQ(scale_of("adapter.linear1.bias"), 0);
 }
 
 TEST_F(SftTest, LearnsOneSmallSet) {
