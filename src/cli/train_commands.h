@@ -8,5 +8,6 @@ namespace stapes::cli {
 Command add_train_init_command(CLI::App& program);
 Command add_train_sft_command(CLI::App& program);
 Command add_train_rl_command(CLI::App& program);
+Command add_train_dpo_command(CLI::App& program);
 
 }  // namespace stapes::cli

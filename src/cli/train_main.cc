@@ -24,8 +24,8 @@ int main(int argc, char** argv) {
   CLI::App program("Trains models of the Step-Audio-R1 kind.", "stapes-train");
   program.set_version_flag("--version", "stapes-train " STAPES_VERSION);
   program.footer("Run `stapes-train COMMAND --help` for the flags of a command.");
-  const std::vector<Command> commands = {add_train_init_command(program),
-                                         add_train_sft_command(program),
-                                         add_train_rl_command(program)};
+  const std::vector<Command> commands = {
+      add_train_init_command(program), add_train_sft_command(program),
+      add_train_rl_command(program), add_train_dpo_command(program)};
   return run_program(program, commands, argc, argv);
 }

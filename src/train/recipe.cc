@@ -34,6 +34,8 @@ void read_data(TableReader& table, DataRecipe& data, const std::string& where) {
   table.read("thinking_share", data.thinking_share);
   table.read("question_first_share", data.question_first_share);
   table.read("paraphrase_share", data.paraphrase_share);
+  table.read("self_cognition_share", data.self_cognition_share);
+  table.read("refusal_share", data.refusal_share);
   table.read("mask_spectrogram", data.mask_spectrogram);
   if (const toml::node* node = table.child("curriculum"))
     read_curriculum(*node, data.curriculum, where);
@@ -73,6 +75,12 @@ void check(const RecipeReader& reader, const Recipe& recipe) {
   reader.require(recipe.optimizer.data_threads > 0, "optimizer.data_threads must be at least 1");
   reader.require(recipe.optimizer.dtype == "f32" || recipe.optimizer.dtype == "bf16",
                  "optimizer.dtype must be \"f32\" or \"bf16\"");
+  const auto is_share = [](double share) { return share >= 0 && share <= 1; };
+  reader.require(is_share(recipe.data.self_cognition_share) && is_share(recipe.data.refusal_share),
+                 "data.self_cognition_share and data.refusal_share must be from 0 to 1");
+  reader.require(recipe.data.jsonl.empty() || recipe.data.self_cognition_share == 0,
+                 "data.self_cognition_share is of the sound world's clips: leave it out where "
+                 "data.jsonl gives the samples");
   reader.require(recipe.data.questions_per_clip > 0, "data.questions_per_clip must be at least 1");
   reader.require(recipe.logging.print_every > 0 && recipe.logging.checkpoint_every > 0 &&
                      recipe.logging.evaluate_every > 0 && recipe.logging.keep_checkpoints > 0,

@@ -31,6 +31,9 @@ struct DataRecipe {
   double thinking_share = 0.75;       // of the replies; the others answer directly
   double question_first_share = 0.1;  // of the clips: the question stands before the sound
   double paraphrase_share = 0.4;
+  // Of the world's clips: questions whether the model hears (train/data/self_cognition_source.h).
+  double self_cognition_share = 0;
+  double refusal_share = 0.06;  // of those: replies that deny it
   bool mask_spectrogram =
       true;  // SpecAugment: random bands and times of the mel set to the clip's floor
   std::vector<CurriculumStage> curriculum;
