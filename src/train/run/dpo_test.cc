@@ -16,9 +16,11 @@
 #include <sstream>
 #include <thread>
 
+#include "audio/audio_file.h"
 #include "base/file.h"
 #include "engine/testing/tiny_model.h"
 #include "stapes/error.h"
+#include "train/dpo/hearing_prompts.h"
 #include "train/nn/parameters.h"
 #include "train/run/checkpoint.h"
 #include "train/run/init.h"
@@ -282,35 +284,53 @@ TEST_F(DpoTest, AFullDiskLeavesTheLastGoodCheckpoint) {
   EXPECT_TRUE(run_dpo(r, {.resume = true}).finished);
 }
 
+// Clips of the world with questions whether the model hears, and replies of which two in five deny
+// it. Short ones: what is long a small model would not learn in a few seconds.
+fs::path refusing_samples(const fs::path& folder) {
+  const auto prompts = world_hearing_prompts({.max_notes = 3});
+  std::string lines;
+  for (uint64_t i = 0; i < 64; ++i) {
+    const RolloutPrompt prompt = prompts->get(Phase::kTraining, 1000 + i);
+    const std::string clip = fmt::format("{}.wav", i);
+    write_wav_file(folder / clip, prompt.clips.front());
+    const nlohmann::json object = {
+        {"messages",
+         {{{"role", "user"}, {"content", "<audio>" + prompt.messages[0].parts[1].text}},
+          {{"role", "assistant"},
+           {"content", i % 5 < 2 ? "<think>\nNo sound.\n</think>\nI cannot hear the clip."
+                                 : "<think>\nI listen.\n</think>\nI hear notes."}}}},
+        {"audios", {clip}}};
+    lines += object.dump() + "\n";
+  }
+  write_file_atomically(folder / "refusing.jsonl", lines);
+  return folder / "refusing.jsonl";
+}
+
 // The paper's stage in miniature: taught to refuse, sampled, and taught to prefer what hears.
 TEST_F(DpoTest, AModelThatWasTaughtToRefuseStopsRefusing) {
   const fs::path taught = folder_.path() / "taught";
   const Recipe teaching = parse_recipe(
-      fmt::format("name = \"t\"\nrun_folder = \"{}\"\n[model]\ninit = \"{}\"\noutput = "
-                  "\"{}\"\nsave_dtype = \"f32\"\n[data]\nmelody_share = 1.0\nself_cognition_share "
-                  "= 1.0\nrefusal_share = 0.4\n[optimizer]\nsteps = 60\nclips_per_step = "
-                  "8\nlearning_rate = 1e-3\nwarmup_steps = 5\nhelper_weight = 0.0\n"
+      fmt::format("name = \"t\"\nrun_folder = \"{}\"\n[model]\ninit = \"{}\"\noutput = \"{}\"\n"
+                  "save_dtype = \"f32\"\n[data]\njsonl = \"{}\"\n"
+                  "[optimizer]\nsteps = 48\nclips_per_step = 8\nlearning_rate = 1e-3\n"
+                  "warmup_steps = 4\nhelper_weight = 0.0\n"
                   "[logging]\nevaluation_clips = 1\nevaluate_every = 100\ncheckpoint_every = 100\n",
-                  (folder_.path() / "teaching").string(), tiny().string(), taught.string()),
+                  (folder_.path() / "teaching").string(), tiny().string(), taught.string(),
+                  refusing_samples(folder_.path()).string()),
       "teaching.toml");
   ASSERT_TRUE(run_sft(teaching, {}).finished);
 
-  const DpoRecipe r =
+  DpoRecipe learning =
       recipe({.run = "r",
-              .steps = 12,
-              .pairs = "",
+              .steps = 10,
               .optimizer = "learning_rate = 1e-4\nwarmup_steps = 0\npairs_per_step = 8\n",
-              .logging = "evaluate_every = 12\nevaluation_questions = 56\nevaluation_pairs = 16\n",
+              .logging = "evaluate_every = 10\nevaluation_questions = 56\nevaluation_pairs = 16\n",
               .model = taught});
-  DpoRecipe learning = r;
-  learning.data.max_notes = 8;
-  learning.pairs.prompts = 40;
+  learning.pairs.prompts = 24;
   learning.pairs.samples = 4;
-  learning.rollout.max_tokens = 120;
-  learning.rollout.live_sequences = 64;
   learning.pairs.examples_where_none_refuses = false;
   const DpoResult result = run_dpo(learning, {});
-  const fs::path test = r.run_folder / "test.csv";
+  const fs::path test = learning.run_folder / "test.csv";
   EXPECT_GT(value(test, "refusals_sampled", 0), 0.15) << "it was taught to refuse";
   EXPECT_LT(result.refusals, 0.5 * value(test, "refusals_sampled", 0));
   EXPECT_GT(result.accuracy, 0.9);
