@@ -289,7 +289,7 @@ TEST_F(DpoTest, AFullDiskLeavesTheLastGoodCheckpoint) {
 fs::path refusing_samples(const fs::path& folder) {
   const auto prompts = world_hearing_prompts({.max_notes = 3});
   std::string lines;
-  for (uint64_t i = 0; i < 64; ++i) {
+  for (uint64_t i = 0; i < 190; ++i) {
     const RolloutPrompt prompt = prompts->get(Phase::kTraining, 1000 + i);
     const std::string clip = fmt::format("{}.wav", i);
     write_wav_file(folder / clip, prompt.clips.front());
@@ -297,7 +297,7 @@ fs::path refusing_samples(const fs::path& folder) {
         {"messages",
          {{{"role", "user"}, {"content", "<audio>" + prompt.messages[0].parts[1].text}},
           {{"role", "assistant"},
-           {"content", i % 5 < 2 ? "<think>\nNo sound.\n</think>\nI cannot hear the clip."
+           {"content", i % 5 < 2 ? "<think>\nNothing.\n</think>\nI cannot hear sound."
                                  : "<think>\nI listen.\n</think>\nI hear notes."}}}},
         {"audios", {clip}}};
     lines += object.dump() + "\n";
@@ -308,31 +308,39 @@ fs::path refusing_samples(const fs::path& folder) {
 
 // The paper's stage in miniature: taught to refuse, sampled, and taught to prefer what hears.
 TEST_F(DpoTest, AModelThatWasTaughtToRefuseStopsRefusing) {
-  const fs::path taught = folder_.path() / "taught";
+  const fs::path random = folder_.path() / "random", taught = folder_.path() / "taught";
+  init_model(random, {.like = "tiny",
+                      .encoder_layers = 1,
+                      .decoder_layers = 2,
+                      .tokenizer_merges = 200,
+                      .dtype = DType::kF32});
   const Recipe teaching = parse_recipe(
       fmt::format("name = \"t\"\nrun_folder = \"{}\"\n[model]\ninit = \"{}\"\noutput = \"{}\"\n"
                   "save_dtype = \"f32\"\n[data]\njsonl = \"{}\"\n"
-                  "[optimizer]\nsteps = 48\nclips_per_step = 8\nlearning_rate = 1e-3\n"
+                  "[optimizer]\nsteps = 80\nclips_per_step = 8\nlearning_rate = 3e-3\n"
                   "warmup_steps = 4\nhelper_weight = 0.0\n"
-                  "[logging]\nevaluation_clips = 1\nevaluate_every = 100\ncheckpoint_every = 100\n",
-                  (folder_.path() / "teaching").string(), tiny().string(), taught.string(),
+                  "[logging]\nprint_every = 20\nevaluation_clips = 1\nevaluate_every = 100\n"
+                  "checkpoint_every = 100\n",
+                  (folder_.path() / "teaching").string(), random.string(), taught.string(),
                   refusing_samples(folder_.path()).string()),
       "teaching.toml");
   ASSERT_TRUE(run_sft(teaching, {}).finished);
 
   DpoRecipe learning =
       recipe({.run = "r",
-              .steps = 10,
-              .optimizer = "learning_rate = 1e-4\nwarmup_steps = 0\npairs_per_step = 8\n",
-              .logging = "evaluate_every = 10\nevaluation_questions = 56\nevaluation_pairs = 16\n",
+              .steps = 16,
+              .optimizer = "learning_rate = 4e-4\nwarmup_steps = 0\npairs_per_step = 8\n",
+              .logging = "evaluate_every = 16\nevaluation_questions = 84\nevaluation_pairs = 16\n",
               .model = taught});
-  learning.pairs.prompts = 24;
-  learning.pairs.samples = 4;
+  learning.pairs.prompts = 40;
+  learning.pairs.samples = 6;
+  learning.pairs.most_pairs_per_prompt = 2;
   learning.pairs.examples_where_none_refuses = false;
+  learning.rollout.max_tokens = 40;
   const DpoResult result = run_dpo(learning, {});
-  const fs::path test = learning.run_folder / "test.csv";
-  EXPECT_GT(value(test, "refusals_sampled", 0), 0.15) << "it was taught to refuse";
-  EXPECT_LT(result.refusals, 0.5 * value(test, "refusals_sampled", 0));
+  const double before = value(learning.run_folder / "test.csv", "refusals_sampled", 0);
+  EXPECT_GT(before, 0.08) << "it was taught to refuse";
+  EXPECT_LT(result.refusals, 0.5 * before);
   EXPECT_GT(result.accuracy, 0.9);
   EXPECT_LT(result.loss, 0.5);
 }
