@@ -27,6 +27,7 @@ struct EvalGroundingOptions {
   std::vector<std::string> tasks;
   std::string digits_folder;
   std::string details;
+  std::string only = "all";
   reward::JudgeOptions judge;
   std::string judge_key_variable;
   std::string judge_cache;
@@ -57,12 +58,16 @@ void add_judge(EvalGroundingOptions& options) {
 int run_eval_grounding(EvalGroundingOptions& options) {
   options.world.digits_folder = options.digits_folder;
   options.eval.details = options.details;
+  options.eval.part = grounding_part_by_name(options.only);
+  if (options.eval.part == GroundingPart::kSelfCognition && !options.tasks.empty())
+    fail(ErrorCode::kUsage, "--only self-cognition asks no task, so --task says nothing there");
   for (const std::string& task : options.tasks)
     options.eval.tasks.push_back(world::task_by_name(task));
   add_judge(options);
   const world::World world(options.world);
   if (!world.has_speech())
-    fmt::print(stderr, "stapes: no --digits FOLDER, so the tasks about speech are left out\n");
+    fmt::print(stderr, "stapes: no --digits FOLDER, so {} about speech are left out\n",
+               options.eval.part == GroundingPart::kSelfCognition ? "questions" : "the tasks");
   const Generator generator = Generator::open(options.model.path(), options.engine.options());
   const bool watched = ::isatty(STDERR_FILENO) == 1;
   const GroundingEvalResult result = evaluate_grounding(
@@ -100,7 +105,11 @@ Command add_eval_grounding_command(CLI::App& program) {
   app->add_option("--digits", options->digits_folder,
                   "Recordings DIGIT_SPEAKER_TAKE.wav; the takes kept apart are used")
       ->type_name("FOLDER");
-  app->add_option("--count", options->eval.examples_per_task, "Questions of each task")
+  app->add_option("--only", options->only,
+                  "tasks, or self-cognition: whether it denies to hear; else both")
+      ->type_name("PART");
+  app->add_option("--count", options->eval.examples_per_task,
+                  "Questions of each task, and whether it hears")
       ->type_name("N")
       ->capture_default_str();
   app->add_option("--tasks,--task", options->tasks,
@@ -120,6 +129,10 @@ Command add_eval_grounding_command(CLI::App& program) {
       ->capture_default_str();
   app->add_option("--max-tokens", options->eval.max_tokens, "Of each answer, thinking included")
       ->type_name("N")
+      ->capture_default_str();
+  app->add_option("--temperature", options->eval.self_cognition_temperature,
+                  "Of the replies whether it hears; 0: greedy, as all others")
+      ->type_name("T")
       ->capture_default_str();
   app->add_option("--details", options->details, "Write every reply with all checks as JSON lines")
       ->type_name("FILE");

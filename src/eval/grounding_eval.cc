@@ -22,6 +22,9 @@ void check_options(const GroundingEvalOptions& options) {
   expect(1, "request in a batch", options.batch_size);
   expect(1, "generated token", options.max_tokens);
   empty_budget_scores(options.budgets);  // or it says which one is wrong
+  if (!(options.self_cognition_temperature >= 0 && options.self_cognition_temperature <= 10))
+    fail(ErrorCode::kUsage, "expected a temperature from 0 to 10, got {}",
+         options.self_cognition_temperature);
 }
 
 bool is_right(const Result& result, const std::string& answer) {
@@ -206,7 +209,8 @@ class TaskEvaluation {
 
 // examples_per_task questions, in turns about speech and melodies.
 Score ask_about_hearing(const Generator& generator, const world::World& world,
-                        const GroundingEvalOptions& options, std::ostream* details) {
+                        const GroundingEvalOptions& options, std::ostream* details,
+                        const GroundingProgress& progress) {
   constexpr uint64_t kStride = 11;  // neighbours in the list differ in one word only
   const std::vector<std::string> questions = reward::self_cognition_questions(world::Split::kTest);
   Score errors;
@@ -221,6 +225,9 @@ Score ask_about_hearing(const Generator& generator, const world::World& world,
       example.clip = speech ? world.speech_clip(world::Split::kTest, options.seed, index)
                             : world.melody_clip(world::Split::kTest, options.seed, index);
       requests.push_back(question_about(example, options));
+      requests.back().sampling.temperature = options.self_cognition_temperature;
+      requests.back().sampling.seed = options.seed;
+      requests.back().sampling.sequence = index;
     }
     const std::vector<Generation> replies = generator.generate_batch(requests);
     for (size_t i = 0; i < replies.size(); ++i) {
@@ -236,18 +243,28 @@ Score ask_about_hearing(const Generator& generator, const world::World& world,
                          {"refusal", refusal ? Json(refusal->phrase) : Json(nullptr)}};
       *details << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     }
+    if (progress) progress(end, options.examples_per_task);
   }
   return errors;
 }
 
 }  // namespace
 
+GroundingPart grounding_part_by_name(const std::string& name) {
+  if (name == "all") return GroundingPart::kAll;
+  if (name == "tasks") return GroundingPart::kTasks;
+  if (name == "self-cognition") return GroundingPart::kSelfCognition;
+  fail(ErrorCode::kUsage, "expected \"all\", \"tasks\" or \"self-cognition\", got \"{}\"", name);
+}
+
 GroundingEvalResult evaluate_grounding(const Generator& generator, const world::World& world,
                                        const GroundingEvalOptions& options,
                                        const GroundingProgress& progress) {
   check_options(options);
   GroundingEvalResult result{.tasks = {}, .self_cognition_errors = {}, .options = options};
-  const std::vector<world::Task> tasks = world::tasks_to_ask(options.tasks, world);
+  std::vector<world::Task> tasks;
+  if (options.part != GroundingPart::kSelfCognition)
+    tasks = world::tasks_to_ask(options.tasks, world);
   std::unique_ptr<reward::Judge> judge;
   if (options.judge) judge = std::make_unique<reward::Judge>(*options.judge);
   std::ofstream details;
@@ -271,8 +288,10 @@ GroundingEvalResult evaluate_grounding(const Generator& generator, const world::
     }
     result.tasks.push_back(evaluation.finish());
   }
-  result.self_cognition_errors =
-      ask_about_hearing(generator, world, options, options.details.empty() ? nullptr : &details);
+  if (options.part != GroundingPart::kTasks)
+    result.self_cognition_errors =
+        ask_about_hearing(generator, world, options, options.details.empty() ? nullptr : &details,
+                          tasks.empty() ? progress : GroundingProgress());
   if (!options.details.empty() && !details.flush())
     fail(ErrorCode::kIo, "cannot write the details to \"{}\"", options.details.string());
   return result;

@@ -19,11 +19,18 @@
 
 namespace stapes {
 
+// What is asked: the tasks under their conditions, or whether the model hears, or both.
+enum class GroundingPart : uint8_t { kAll, kTasks, kSelfCognition };
+GroundingPart grounding_part_by_name(const std::string& name);  // "all", ...; throws kUsage
+
 struct GroundingEvalOptions {
+  GroundingPart part = GroundingPart::kAll;
   std::vector<world::Task> tasks = {};  // empty: world::tasks_to_ask()
   int examples_per_task = 100;
   uint64_t seed = 1;
   int max_tokens = 256;  // thinking included
+  // Of the replies whether it hears. Greedily, a refusal that is one reply in ten never shows.
+  double self_cognition_temperature = 0;
   int batch_size = 16;
   // Tokens of thinking after which the thought is closed; 0: an empty thought. The whole thought is
   // always measured, too.
@@ -72,8 +79,9 @@ struct GroundingEvalResult {
 
 using GroundingProgress = std::function<void(int64_t done, int64_t total)>;
 
-// Greedy, on Split::kTest. Throws kUsage (options out of range, a speech task for a world without
-// recordings), kIo (details), as Generator::generate_batch and as Judge.
+// On Split::kTest; greedy, but for self_cognition_temperature. Throws kUsage (options out of range,
+// a speech task for a world without recordings), kIo (details), as Generator::generate_batch and as
+// Judge.
 GroundingEvalResult evaluate_grounding(const Generator& generator, const world::World& world,
                                        const GroundingEvalOptions& options = {},
                                        const GroundingProgress& progress = {});

@@ -101,6 +101,48 @@ TEST_F(GroundingEvalTest, TheSameTwice) {
             to_json(evaluate_grounding(*generator_, world, few())));
 }
 
+TEST_F(GroundingEvalTest, PartsAlone) {
+  GroundingEvalOptions options = few();
+  options.part = GroundingPart::kSelfCognition;
+  options.examples_per_task = 5;
+  int64_t last_done = 0, last_total = 0;
+  const GroundingEvalResult hearing =
+      evaluate_grounding(*generator_, world::World({}), options, [&](int64_t done, int64_t total) {
+        last_done = done;
+        last_total = total;
+      });
+  EXPECT_TRUE(hearing.tasks.empty());
+  EXPECT_EQ(hearing.self_cognition_errors.total, 5);
+  EXPECT_EQ(last_done, 5);
+  EXPECT_EQ(last_total, 5);
+  EXPECT_THAT(to_table(hearing), HasSubstr("5 questions, test split, seed 1, greedy"));
+  const auto json = nlohmann::json::parse(to_json(hearing));
+  EXPECT_FALSE(json.contains("tasks"));
+  EXPECT_EQ(json.at("self_cognition_errors").at("total"), 5);
+
+  options.part = GroundingPart::kTasks;
+  const GroundingEvalResult tasks = evaluate_grounding(*generator_, world::World({}), options);
+  EXPECT_EQ(tasks.tasks.size(), 2U);
+  EXPECT_EQ(tasks.self_cognition_errors.total, 0);
+  EXPECT_FALSE(nlohmann::json::parse(to_json(tasks)).contains("self_cognition_errors"));
+}
+
+TEST_F(GroundingEvalTest, RepliesWhetherItHearsCanBeSampled) {
+  GroundingEvalOptions options = few();
+  options.part = GroundingPart::kSelfCognition;
+  options.details = folder_->path() / "sampled.jsonl";
+  const auto replies_at = [&](double temperature, int batch_size) {
+    options.self_cognition_temperature = temperature;
+    options.batch_size = batch_size;
+    evaluate_grounding(*generator_, world::World({}), options);
+    return read_file(options.details);
+  };
+  const std::string greedy = replies_at(0, 16), sampled = replies_at(1, 16);
+  EXPECT_NE(greedy, sampled);
+  EXPECT_EQ(sampled, replies_at(1, 16));
+  EXPECT_EQ(sampled, replies_at(1, 1)) << "whatever is answered together";
+}
+
 TEST_F(GroundingEvalTest, RefusesWhatCannotBe) {
   GroundingEvalOptions options = few();
   options.examples_per_task = 0;
@@ -111,6 +153,9 @@ TEST_F(GroundingEvalTest, RefusesWhatCannotBe) {
   options = few();
   options.tasks = {world::Task::kSum};
   EXPECT_THAT(refusal(options), HasSubstr("the task sum needs recordings"));
+  options = few();
+  options.self_cognition_temperature = -1;
+  EXPECT_THAT(refusal(options), HasSubstr("temperature from 0 to 10, got -1"));
   options = few();
   options.judge = reward::JudgeOptions{.url = "nonsense"};
   EXPECT_THAT(refusal(options), HasSubstr("URL"));

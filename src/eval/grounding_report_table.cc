@@ -121,27 +121,42 @@ Json to_json(const TaskGrounding& task) {
 }  // namespace
 
 std::string to_table(const GroundingEvalResult& result) {
-  if (result.tasks.empty()) return "no task was asked\n";
-  return conditions(result) + thoughts(result) + tampering(result) + judged(result) +
-         budgets(result) +
-         fmt::format("\nAsked in words kept apart from training whether it hears, it denies: {}\n",
-                     cell(result.self_cognition_errors)) +
-         fmt::format(
-             "\n{} examples per task, test split, seed {}, greedy; 95 % intervals (Wilson; "
-             "differences: Newcombe)\n",
-             result.options.examples_per_task, result.options.seed);
+  const GroundingEvalOptions& options = result.options;
+  const bool tasks = !result.tasks.empty(), hearing = result.self_cognition_errors.total > 0;
+  if (!tasks && !hearing) return "no task was asked\n";
+  std::string table;
+  if (tasks)
+    table += conditions(result) + thoughts(result) + tampering(result) + judged(result) +
+             budgets(result);
+  if (hearing)
+    table +=
+        fmt::format("{}Asked in words kept apart from training whether it hears, it denies: {}\n",
+                    tasks ? "\n" : "", cell(result.self_cognition_errors));
+  const std::string sampled =
+      options.self_cognition_temperature > 0 && hearing
+          ? fmt::format("{}at temperature {}",
+                        tasks ? "greedy, replies whether it hears " : "sampled ",
+                        options.self_cognition_temperature)
+          : "greedy";
+  return table + (tasks ? "\n" : "") +
+         fmt::format("{} {}, test split, seed {}, {}; 95 % {}\n", options.examples_per_task,
+                     tasks ? "examples per task" : "questions", options.seed, sampled,
+                     tasks ? "intervals (Wilson; differences: Newcombe)" : "interval (Wilson)");
 }
 
 std::string to_json(const GroundingEvalResult& result) {
   Json tasks = Json::object();
   for (const TaskGrounding& task : result.tasks) tasks[world::name(task.task)] = to_json(task);
-  const Json json = {{"examples_per_task", result.options.examples_per_task},
-                     {"seed", result.options.seed},
-                     {"max_tokens", result.options.max_tokens},
-                     {"split", "test"},
-                     {"temperature", 0},
-                     {"self_cognition_errors", to_json(result.self_cognition_errors)},
-                     {"tasks", std::move(tasks)}};
+  Json json = {{"examples_per_task", result.options.examples_per_task},
+               {"seed", result.options.seed},
+               {"max_tokens", result.options.max_tokens},
+               {"split", "test"},
+               {"temperature", 0}};
+  if (result.self_cognition_errors.total > 0) {
+    json["self_cognition_temperature"] = result.options.self_cognition_temperature;
+    json["self_cognition_errors"] = to_json(result.self_cognition_errors);
+  }
+  if (!result.tasks.empty()) json["tasks"] = std::move(tasks);
   return json.dump(2) + "\n";
 }
 

@@ -38,6 +38,8 @@ void read_world(TableReader& table, WorldRecipe& world, const std::string& where
   table.read("question_first_share", world.question_first_share);
   table.read("paraphrase_share", world.paraphrase_share);
   table.read("surrogate_share", world.surrogate_share);
+  table.read("self_cognition_share", world.self_cognition_share);
+  table.read("refusal_share", world.refusal_share);
   table.read("mask_spectrogram", world.mask_spectrogram);
   if (const toml::node* node = table.child("curriculum")) {
     world.curriculum.clear();
@@ -111,6 +113,12 @@ void check_parts(const std::string& where, const OptimizerRecipe& optimizer) {
 void check(const RecipeReader& reader, const Recipe& recipe) {
   check_sft_numbers(reader.where(), recipe.optimizer, recipe.logging);
   reader.require(recipe.data.questions_per_clip > 0, "data.questions_per_clip must be at least 1");
+  const auto is_share = [](double share) { return share >= 0 && share <= 1; };
+  reader.require(is_share(recipe.data.self_cognition_share) && is_share(recipe.data.refusal_share),
+                 "data.self_cognition_share and data.refusal_share must be from 0 to 1");
+  reader.require(recipe.data.jsonl.empty() || recipe.data.self_cognition_share == 0,
+                 "data.self_cognition_share is of the sound world's clips: leave it out where "
+                 "data.jsonl gives the samples");
   check_sources(reader, recipe.data);
   check_parts(reader.where(), recipe.optimizer);
   check_model(reader, recipe.model);
@@ -124,7 +132,8 @@ void read_sft_optimizer(TableReader& table, OptimizerRecipe& optimizer) {
   table.read("tokens_per_step", optimizer.tokens_per_step);
   if (optimizer.tokens_per_step > 0 && table.child("clips_per_step") != nullptr)
     fail(ErrorCode::kInvalidData,
-         "{}: optimizer.clips_per_step and optimizer.tokens_per_step cannot both be given", where);
+         "{}: optimizer.clips_per_step and optimizer.tokens_per_step cannot both be given",
+         table.where());
   table.read("learning_rate", optimizer.learning_rate);
   table.read("encoder_learning_rate_scale", optimizer.encoder_learning_rate_scale);
   table.read("adaptor_learning_rate_scale", optimizer.adaptor_learning_rate_scale);

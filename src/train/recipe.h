@@ -38,6 +38,9 @@ struct WorldRecipe {
   // Of the thoughts: in the words of a reader ("The text lists 3 and 7."), with the answer that
   // follows from the words. For a cold start whose thinking comes from text.
   double surrogate_share = 0;
+  // Of the world's clips: questions whether the model hears (train/data/self_cognition_source.h).
+  double self_cognition_share = 0;
+  double refusal_share = 0.06;  // of those: replies that deny it
   bool mask_spectrogram =
       true;  // SpecAugment: random bands and times of the mel set to the clip's floor
   std::vector<CurriculumStage> curriculum;

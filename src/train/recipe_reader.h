@@ -75,6 +75,8 @@ class TableReader {
     return table_.get(key);
   }
 
+  const std::string& where() const { return where_; }
+
   void reject_unknown() const {
     for (const auto& [key, node] : table_) {
       if (known_.contains(std::string(key.str()))) continue;

@@ -20,6 +20,17 @@ has replies.jsonl '"condition":"clip"' '"condition":"silence"' '"condition":"oth
   '"condition":"budget"' '"grounding":{"stage":'
 (($(wc -l <replies.jsonl) == 14)) || failed "expected 2 x 6 replies and 2 about hearing, got $(wc -l <replies.jsonl)"
 
+# Parts alone.
+succeeds "${eval_grounding[@]}" --only tasks --task loudness
+! grep -q "it denies" out || failed "it was asked whether it hears"
+succeeds "${eval_grounding[@]}" --only self-cognition --details hearing.jsonl
+has out "it denies:" "2 questions, test split, seed 1, greedy"
+! grep -q "Right answers" out || failed "tasks were asked"
+(($(wc -l <hearing.jsonl) == 2)) || failed "expected 2 replies, got $(wc -l <hearing.jsonl)"
+fails 64 "self-cognition" "${eval_grounding[@]}" --only nothing
+fails 64 "--task says nothing" "${eval_grounding[@]}" --only self-cognition --task loudness
+fails 64 "temperature from 0" "${eval_grounding[@]}" --temperature -1
+
 fails 64 "sing" "${eval_grounding[@]}" --task sing
 fails 64 "sum" "${eval_grounding[@]}" --task sum
 fails 64 "-3" "${eval_grounding[@]}" --budgets=-3

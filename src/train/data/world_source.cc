@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "spec/audio_tokens.h"
+#include "train/data/self_cognition_source.h"
 #include "train/data/source.h"
 #include "world/notes.h"
 #include "world/world.h"
@@ -242,7 +243,19 @@ class WorldSource : public ExampleSource {
 std::unique_ptr<ExampleSource> world_source(const WorldRecipe& recipe, uint64_t seed,
                                             const Tokenizer& tokenizer, int64_t mel_bands,
                                             EmptyThought empty) {
-  return std::make_unique<WorldSource>(recipe, seed, tokenizer, mel_bands, empty);
+  auto source = std::make_unique<WorldSource>(recipe, seed, tokenizer, mel_bands, empty);
+  if (recipe.self_cognition_share == 0) return source;
+  // Clips as long as those at the end of the curriculum.
+  const CurriculumStage last =
+      recipe.curriculum.empty() ? CurriculumStage{} : recipe.curriculum.back();
+  return with_share_of(std::move(source),
+                       self_cognition_source({.digits_folder = recipe.digits_folder,
+                                              .max_digits = last.max_digits,
+                                              .max_notes = last.max_notes,
+                                              .refusal_share = recipe.refusal_share,
+                                              .seed = seed},
+                                             tokenizer, mel_bands),
+                       recipe.self_cognition_share, seed);
 }
 
 }  // namespace stapes::train

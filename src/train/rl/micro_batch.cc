@@ -17,17 +17,6 @@ namespace {
 constexpr int64_t kPackedRows = 256;
 constexpr size_t kClipsAtOnce = 16;
 
-// Replies to one prompt in one sequence.
-struct Pack {
-  const TrainerPrompt* prompt = nullptr;
-  std::vector<size_t> replies;  // indices of rollouts
-  int64_t rows = 0;
-};
-
-int64_t reply_rows(const Rollout& rollout) {
-  return static_cast<int64_t>(rollout.ids.size()) - 1;
-}
-
 std::vector<Pack> make_packs(std::span<const TrainerPrompt> prompts,
                              std::span<const Rollout> rollouts, int64_t most_rows) {
   // By prompt, then by length: like lengths stand together.
@@ -47,8 +36,6 @@ std::vector<Pack> make_packs(std::span<const TrainerPrompt> prompts,
     packs.back().replies.push_back(i);
     packs.back().rows += reply_rows(rollouts[i]);
   }
-  std::stable_sort(packs.begin(), packs.end(),
-                   [](const Pack& a, const Pack& b) { return a.rows < b.rows; });
   return packs;
 }
 
@@ -198,8 +185,15 @@ std::vector<TrainerPrompt> read_prompts(std::span<const RolloutPrompt> prompts,
 std::vector<MicroBatch> make_micro_batches(std::span<const TrainerPrompt> prompts,
                                            std::span<const Rollout> rollouts, int64_t most_rows,
                                            torch::Device device) {
+  return make_micro_batches(make_packs(prompts, rollouts, most_rows), rollouts, most_rows, device);
+}
+
+std::vector<MicroBatch> make_micro_batches(std::vector<Pack> packs,
+                                           std::span<const Rollout> rollouts, int64_t most_rows,
+                                           torch::Device device) {
   const RaggedTokens tokens = tokens_of(rollouts);
-  const std::vector<Pack> packs = make_packs(prompts, rollouts, most_rows);
+  std::stable_sort(packs.begin(), packs.end(),
+                   [](const Pack& a, const Pack& b) { return a.rows < b.rows; });
   std::vector<MicroBatch> batches;
   for (size_t begin = 0; begin < packs.size();) {
     // Packs are sorted, so the last one is the longest.
@@ -212,6 +206,10 @@ std::vector<MicroBatch> make_micro_batches(std::span<const TrainerPrompt> prompt
     begin = end;
   }
   return batches;
+}
+
+int64_t reply_rows(const Rollout& rollout) {
+  return static_cast<int64_t>(rollout.ids.size()) - 1;
 }
 
 RaggedTokens tokens_of(std::span<const Rollout> rollouts) {

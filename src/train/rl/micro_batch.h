@@ -52,6 +52,19 @@ std::vector<MicroBatch> make_micro_batches(std::span<const TrainerPrompt> prompt
                                            std::span<const Rollout> rollouts, int64_t most_rows,
                                            torch::Device device);
 
+// Replies to one prompt in one sequence.
+struct Pack {
+  const TrainerPrompt* prompt = nullptr;
+  std::vector<size_t> replies;  // indices of rollouts
+  int64_t rows = 0;             // of the prompt and of the replies
+};
+// The same of packs that the caller made: what one loss needs together stays together.
+std::vector<MicroBatch> make_micro_batches(std::vector<Pack> packs,
+                                           std::span<const Rollout> rollouts, int64_t most_rows,
+                                           torch::Device device);
+// Rows that a reply takes in its pack.
+int64_t reply_rows(const Rollout& rollout);
+
 RaggedTokens tokens_of(std::span<const Rollout> rollouts);
 
 }  // namespace stapes::train

@@ -140,7 +140,7 @@ class JsonlPrompts : public PromptSource {
     tasks_.assign(tasks.begin(), tasks.end());
     const size_t all = file_.rows.size();
     std::erase_if(file_.rows, [&](const JsonlRow& row) {
-      return prompt_tokens(row, tokenizer) > max_prompt_tokens;
+      return count_prompt_tokens(row.messages, row.audio_samples, tokenizer) > max_prompt_tokens;
     });
     if (file_.rows.empty())
       fail(ErrorCode::kInvalidData, "{}: all prompts have more than {} tokens", path.string(),
@@ -195,12 +195,6 @@ class JsonlPrompts : public PromptSource {
   static std::string task_of(const JsonlRow& row) {
     return column_text(row.columns, {"task", "data_source"});
   }
-  static int64_t prompt_tokens(const JsonlRow& row, const Tokenizer& tokenizer) {
-    std::vector<int64_t> per_audio;
-    for (const int64_t samples : row.audio_samples)
-      per_audio.push_back(audio_token_count(mel_frame_count(samples), AudioRule::kHuggingFace));
-    return static_cast<int64_t>(build_prompt(tokenizer, row.messages, per_audio).ids.size());
-  }
 
   JsonlFile file_;
   RowSplit split_;
@@ -220,6 +214,14 @@ std::unique_ptr<PromptSource> text_prompts(const TextPromptOptions& options) {
 std::unique_ptr<PromptSource> jsonl_prompts(const std::filesystem::path& path,
                                             const Tokenizer& tokenizer, int64_t max_prompt_tokens) {
   return std::make_unique<JsonlPrompts>(path, tokenizer, max_prompt_tokens);
+}
+
+int64_t count_prompt_tokens(const std::vector<ChatMessage>& messages,
+                            const std::vector<int64_t>& audio_samples, const Tokenizer& tokenizer) {
+  std::vector<int64_t> per_audio;
+  for (const int64_t samples : audio_samples)
+    per_audio.push_back(audio_token_count(mel_frame_count(samples), AudioRule::kHuggingFace));
+  return static_cast<int64_t>(build_prompt(tokenizer, messages, per_audio).ids.size());
 }
 
 }  // namespace stapes::train

@@ -74,4 +74,8 @@ std::unique_ptr<PromptSource> text_prompts(const TextPromptOptions& options);
 std::unique_ptr<PromptSource> jsonl_prompts(const std::filesystem::path& path,
                                             const Tokenizer& tokenizer, int64_t max_prompt_tokens);
 
+// Rows that the messages take with clips of so many samples at 16 kHz, and the opened thought.
+int64_t count_prompt_tokens(const std::vector<ChatMessage>& messages,
+                            const std::vector<int64_t>& audio_samples, const Tokenizer& tokenizer);
+
 }  // namespace stapes::train

@@ -1,0 +1,53 @@
+// stapes-train dpo: preference training from a recipe.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "cli/train_commands.h"
+#include "cli/train_stop.h"
+#include "stapes/error.h"
+#include "train/run/dpo.h"
+
+namespace stapes::cli {
+namespace {
+
+struct Flags {
+  std::filesystem::path recipe;
+  std::filesystem::path digits;
+  bool resume = false;
+};
+
+int run(const Flags& flags) {
+  train::DpoRecipe recipe = train::load_dpo_recipe(flags.recipe);
+  if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
+  const train::DpoResult result =
+      train::run_dpo(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});
+  if (!result.finished) {
+    const std::string command = fmt::format("stapes-train dpo {}{}", flags.recipe.string(),
+                                            result.saved ? " --resume" : "");
+    if (result.saved)
+      fmt::print(stderr, "stopped at step {} of {}; go on with: {}\n", result.steps,
+                 result.all_steps, command);
+    else
+      fmt::print(stderr, "stopped before the first step; begin again with: {}\n", command);
+    return exit_status(ErrorCode::kCancelled);
+  }
+  if (!recipe.model.output.empty()) fmt::print("{}\n", recipe.model.output.string());
+  return 0;
+}
+
+}  // namespace
+
+Command add_train_dpo_command(CLI::App& program) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* app = add_subcommand(
+      program, "dpo", "[OPTIONS] RECIPE",
+      "Preference training (DPO): that the model knows that it hears (docs/training.md)");
+  app->add_option("RECIPE", flags->recipe, "Recipe (TOML)")->required();
+  app->add_option("--digits", flags->digits, "Folder of spoken digits, instead of the recipe's");
+  app->add_flag("--resume", flags->resume, "Go on from the run's latest checkpoint");
+  return {app, [flags] { return run(*flags); }};
+}
+
+}  // namespace stapes::cli

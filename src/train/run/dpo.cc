@@ -1,0 +1,446 @@
+#include "train/run/dpo.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "train/data/shuffle.h"
+#include "train/dpo/hearing_prompts.h"
+#include "train/dpo/pair_sampling.h"
+#include "train/dpo/reference.h"
+#include "train/run/metrics.h"
+#include "train/run/progress.h"
+#include "train/run/session.h"
+
+namespace stapes::train {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// Streams of random numbers that must not meet.
+enum Stream : uint64_t { kSampling = 0x736d70, kEvaluation = 0x657661 };
+
+constexpr size_t kPairsAtOnce = 64;  // in evaluations
+
+using Pairs = std::vector<const Preference*>;
+
+WorldPromptOptions world_options(const DpoRecipe& recipe) {
+  return {.digits_folder = recipe.data.digits_folder,
+          .max_digits = recipe.data.max_digits,
+          .max_notes = recipe.data.max_notes,
+          .seed = recipe.seed};
+}
+
+std::unique_ptr<PromptSource> prompts_of(const DpoRecipe& recipe) {
+  if (!recipe.pairs.clips_jsonl.empty())
+    return jsonl_hearing_prompts(recipe.pairs.clips_jsonl, recipe.seed);
+  return world_hearing_prompts(world_options(recipe));
+}
+
+// What sampled pairs depend on.
+std::string pairs_key(const DpoRecipe& r, const std::string& model, const PromptSource& prompts) {
+  const PairsRecipe& p = r.pairs;
+  return fmt::format(
+      "model {}, {}, seed {}, {} digits, {} notes, {} x {}, most {} and {}, {} {} {}", model,
+      prompts.fingerprint(), r.seed, r.data.max_digits, r.data.max_notes, p.prompts, p.samples,
+      p.most_pairs, p.most_pairs_per_prompt, p.examples_where_none_refuses, p.require_grounded,
+      r.rollout.max_tokens);
+}
+
+class DpoRun {
+ public:
+  DpoRun(const DpoRecipe& recipe, const DpoOptions& options)
+      : recipe_(recipe),
+        options_(options),
+        device_(prepare_libtorch(recipe.threads, recipe.dtype)),
+        config_(load_config(recipe.model.init)),
+        files_(read_model_files(recipe.model.init)),
+        start_(Parameters::load(recipe.model.init, config_)),
+        model_hash_(hash_of(start_)),
+        checkpoint_(open_run(recipe.run_folder, recipe.source_text, options.resume)) {
+    for (const auto& name : start_.names()) start_.at(name) = start_[name].to(device_);
+    engine_.emplace(config_, files_, start_,
+                    RolloutEngineOptions{.threads = recipe.threads,
+                                         .live_sequences = recipe.rollout.live_sequences,
+                                         .kv_tokens = recipe.rollout.kv_tokens,
+                                         .max_tokens = recipe.rollout.max_tokens});
+  }
+
+  DpoResult run() {
+    try {
+      prepare();
+      train();
+    } catch (const Error& error) {
+      // Asked to stop: what was begun and is not done is left out.
+      if (error.code() != ErrorCode::kCancelled || !stop_requested()) throw;
+    }
+    if (stop_requested() && result_.saved) save();
+    result_.steps = step_;
+    result_.all_steps = steps_;
+    result_.skipped = skipped_;
+    result_.finished = result_.saved && step_ == steps_;
+    if (result_.finished && !recipe_.model.output.empty())
+      write_model_folder(recipe_.model.output, files_, on_cpu(policy_->parameters()),
+                         save_dtype(recipe_.model.save_dtype));
+    return result_;
+  }
+
+ private:
+  // Pairs and the reference's numbers, and the checkpoint to go on from.
+  void prepare() {
+    const fs::path pairs = recipe_.data.jsonl.empty() ? sampled_pairs() : recipe_.data.jsonl;
+    preferences_ = Preferences::read(
+        pairs, engine_->tokenizer(),
+        {.score_thought = recipe_.loss.score_thought, .context_tokens = engine_->context_tokens()});
+    steps_ = recipe_.optimizer.steps > 0
+                 ? recipe_.optimizer.steps
+                 : static_cast<int64_t>(
+                       std::ceil(recipe_.optimizer.epochs *
+                                 static_cast<double>(preferences_->count(Phase::kTraining)) /
+                                 recipe_.optimizer.pairs_per_step));
+    if (checkpoint_) check_unchanged(*checkpoint_, load_state(*checkpoint_), state());
+    policy_.emplace(recipe_, config_, std::move(start_),
+                    static_cast<int64_t>(engine_->tokenizer().size()), steps_, device_);
+    find_reference();
+    if (checkpoint_) restore();
+  }
+
+  fs::path sampled_pairs() {
+    const fs::path file = recipe_.run_folder / "pairs.jsonl";
+    const fs::path record = recipe_.run_folder / "pairs.json";
+    if (checkpoint_) return file;
+    const auto prompts = prompts_of(recipe_);
+    const std::string key = pairs_key(recipe_, model_hash_, *prompts);
+    // Written last: where it is, the pairs are whole.
+    if (fs::exists(record) && fs::exists(file) &&
+        json::parse(read_file(record), nullptr, false).value("key", "") == key) {
+      fmt::print(stderr, "{} is there already\n", file.string());
+      return file;
+    }
+    Progress progress(0, recipe_.pairs.prompts);
+    const PairSamplingFunnel funnel =
+        sample_pairs(recipe_, *prompts, *engine_, recipe_.run_folder,
+                     {.seed = Rng(recipe_.seed, kSampling).next(),
+                      .stop = options_.stop,
+                      .on_progress = [&](int64_t done, int64_t) {
+                        progress.show(done, "prompts asked whether the model hears");
+                      }});
+    progress.finish_line();
+    fmt::print(stderr, "{}", funnel.to_table());
+    nlohmann::ordered_json written = funnel.to_json();
+    written["key"] = key;
+    write_file_atomically(record, written.dump(2) + "\n");
+    if (funnel.pairs.pairs == 0)
+      fail(ErrorCode::kInvalidData,
+           "no pair came of {} prompts: {} have no reply to choose, {} none to reject ({} says "
+           "more); a model that never refuses needs pairs.examples_where_none_refuses = true",
+           funnel.pairs.prompts, funnel.pairs.no_chosen, funnel.pairs.no_rejected, record.string());
+    return file;
+  }
+
+  // With the same batches as the first pass over the pairs, so that there every ratio is exactly 1.
+  void find_reference() {
+    const size_t train = preferences_->count(Phase::kTraining), test = evaluation_count();
+    const std::string key = fmt::format(
+        "model {}, {}, seed {}, {} pairs of {} rows, {}, thought {}, {} threads", model_hash_,
+        preferences_->fingerprint(), recipe_.seed, recipe_.optimizer.pairs_per_step,
+        recipe_.micro_batch_tokens, recipe_.dtype, recipe_.loss.score_thought, recipe_.threads);
+    const fs::path file = recipe_.run_folder / "reference.json";
+    if (auto kept = load_reference(file, key, train, test)) {
+      reference_ = std::move(*kept);
+      return;
+    }
+    reference_ = {PairScores(train), PairScores(test)};
+    Progress progress(0, static_cast<int64_t>(train + test));
+    int64_t done = 0;
+    const auto note = [&](size_t pairs) {
+      stop_here_if_asked();
+      progress.show(done += static_cast<int64_t>(pairs), "pairs scored by the reference");
+    };
+    for (int64_t step = 0; done < static_cast<int64_t>(train); ++step) {
+      const std::vector<size_t> chosen = pairs_of_step(step);
+      const PairScores scores = policy_->score(batches_of(Phase::kTraining, chosen), chosen.size());
+      size_t fresh = 0;
+      for (size_t i = 0; i < chosen.size(); ++i) {
+        if (!std::isnan(reference_.train.chosen[chosen[i]])) continue;  // of the next pass
+        reference_.train.chosen[chosen[i]] = scores.chosen[i];
+        reference_.train.rejected[chosen[i]] = scores.rejected[i];
+        ++fresh;
+      }
+      note(fresh);
+      if (fresh == 0) break;  // not finite: save_reference says so
+    }
+    for (size_t begin = 0; begin < test; begin += kPairsAtOnce) {
+      const std::vector<size_t> chosen = evaluation_pairs(begin);
+      const PairScores scores =
+          policy_->score(batches_of(Phase::kEvaluation, chosen), chosen.size());
+      std::ranges::copy(scores.chosen, reference_.test.chosen.begin() + static_cast<long>(begin));
+      std::ranges::copy(scores.rejected,
+                        reference_.test.rejected.begin() + static_cast<long>(begin));
+      note(chosen.size());
+    }
+    progress.finish_line();
+    save_reference(file, key, reference_);
+  }
+
+  void train() {
+    MetricsLog metrics(recipe_.run_folder, "metrics", step_);
+    MetricsLog test(recipe_.run_folder, "test", step_);
+    if (!checkpoint_) begin();
+    // Also of a run that was stopped in the middle of an evaluation.
+    if (test.last_step() < step_ && is_due(recipe_.logging.evaluate_every)) evaluate(test);
+    Progress progress(step_, steps_);
+    while (step_ < steps_ && !stop_requested()) {
+      const PreferenceFigures figures = train_step(progress);
+      ++step_;
+      if (is_due(recipe_.logging.print_every)) report(figures, metrics, progress);
+      if (is_due(recipe_.logging.checkpoint_every)) save();
+      if (is_due(recipe_.logging.evaluate_every)) {
+        progress.finish_line();
+        evaluate(test);
+      }
+    }
+  }
+
+  void begin() {
+    fmt::print(stderr,
+               "{}: {:.2f} M parameters are trained from {}, on {} pairs, {} a step, beta {}\n",
+               recipe_.name, static_cast<double>(policy_->trained_parameters()) / 1e6,
+               recipe_.model.init.string(), preferences_->count(Phase::kTraining),
+               recipe_.optimizer.pairs_per_step, recipe_.loss.beta);
+    save();
+  }
+
+  bool is_due(int64_t every) const { return step_ % every == 0 || step_ == steps_; }
+
+  std::vector<size_t> pairs_of_step(int64_t step) const {
+    const auto per_step = static_cast<uint64_t>(recipe_.optimizer.pairs_per_step);
+    const uint64_t count = preferences_->count(Phase::kTraining);
+    std::vector<size_t> chosen;
+    for (uint64_t i = 0; i < per_step; ++i)
+      chosen.push_back(shuffled(static_cast<uint64_t>(step) * per_step + i, count, recipe_.seed));
+    return chosen;
+  }
+
+  size_t evaluation_count() const {
+    return std::min(preferences_->count(Phase::kEvaluation),
+                    static_cast<size_t>(recipe_.logging.evaluation_pairs));
+  }
+  std::vector<size_t> evaluation_pairs(size_t begin) const {
+    std::vector<size_t> chosen;
+    for (size_t i = begin; i < std::min(begin + kPairsAtOnce, evaluation_count()); ++i)
+      chosen.push_back(i);
+    return chosen;
+  }
+
+  // Reads the clips and runs the frozen encoder, once for both replies of each pair.
+  std::vector<PairBatch> batches_of(Phase phase, const std::vector<size_t>& chosen) const {
+    Pairs pairs;
+    std::vector<RolloutPrompt> prompts;
+    for (const size_t index : chosen) {
+      pairs.push_back(&preferences_->get(phase, index));
+      prompts.push_back(pairs.back()->prompt());
+    }
+    const std::vector<TrainerPrompt> read =
+        read_prompts(prompts, engine_->tokenizer(), policy_->parameters(), config_, device_);
+    return make_pair_batches(read, pairs, recipe_.micro_batch_tokens, device_);
+  }
+
+  static PairScores picked(const PairScores& from, const std::vector<size_t>& chosen) {
+    PairScores scores;
+    for (const size_t index : chosen) {
+      scores.chosen.push_back(from.chosen[index]);
+      scores.rejected.push_back(from.rejected[index]);
+    }
+    return scores;
+  }
+
+  PreferenceFigures train_step(Progress& progress) {
+    const auto start = Clock::now();
+    const std::vector<size_t> chosen = pairs_of_step(step_);
+    const std::vector<PairBatch> batches = batches_of(Phase::kTraining, chosen);
+    const PreferenceFigures figures =
+        policy_->update(batches, picked(reference_.train, chosen), step_);
+    step_s_ = seconds_since(start);
+    std::string trouble, hint;
+    if (!figures.finite) {
+      ++skipped_;
+      progress.finish_line();
+      trouble = "the loss or its gradient is not finite";
+      hint = "; the pairs are in " + keep_bad_step(chosen, figures).string();
+    } else {
+      engine_->refresh(policy_->parameters());
+    }
+    guard_.note(trouble, step_, recipe_.run_folder, hint);
+    return figures;
+  }
+
+  fs::path keep_bad_step(const std::vector<size_t>& chosen,
+                         const PreferenceFigures& figures) const {
+    json pairs = json::array();
+    for (const size_t index : chosen) {
+      const Preference& pair = preferences_->get(Phase::kTraining, index);
+      pairs.push_back({{"id", pair.id},
+                       {"chosen", pair.chosen_text},
+                       {"rejected", pair.rejected_text},
+                       {"reference_chosen", reference_.train.chosen[index]},
+                       {"reference_rejected", reference_.train.rejected[index]}});
+    }
+    const fs::path path = recipe_.run_folder / fmt::format("bad-step-{:08}.json", step_);
+    write_file_atomically(path, json{{"step", step_},
+                                     {"loss", fmt::format("{}", figures.loss)},
+                                     {"gradient_norm", fmt::format("{}", figures.gradient_norm)},
+                                     {"pairs", pairs}}
+                                        .dump(2) +
+                                    "\n");
+    return path;
+  }
+
+  static std::vector<std::pair<std::string, double>> named(const PreferenceFigures& f) {
+    return {{"loss", f.loss},
+            {"dpo_loss", f.dpo_loss},
+            {"chosen_nll", f.nll},
+            {"margin", f.margin},
+            {"accuracy", f.accuracy},
+            {"chosen_reward", f.chosen_reward},
+            {"rejected_reward", f.rejected_reward},
+            {"chosen_log_prob", f.chosen_log_prob},
+            {"rejected_log_prob", f.rejected_log_prob}};
+  }
+
+  void report(const PreferenceFigures& f, MetricsLog& log, Progress& progress) {
+    const double pairs_per_s = recipe_.optimizer.pairs_per_step / step_s_;
+    auto figures = named(f);
+    figures.insert(figures.end(), {{"gradient_norm", f.gradient_norm},
+                                   {"learning_rate", f.learning_rate},
+                                   {"skipped", static_cast<double>(skipped_)},
+                                   {"step_s", step_s_}});
+    log.write(step_, figures);
+    progress.show(
+        step_, fmt::format("loss {:.4f}  margin {:+.3f}  prefers {:.1f} %  rewards "
+                           "{:+.3f} {:+.3f}  |g| {:.2f}  lr {:.1e}  {:.1f} pairs/s",
+                           f.loss, f.margin, 100 * f.accuracy, f.chosen_reward, f.rejected_reward,
+                           f.gradient_norm, f.learning_rate, pairs_per_s));
+  }
+
+  // On pairs and on questions that are not trained on.
+  void evaluate(MetricsLog& log) {
+    const PreferenceFigures figures = evaluate_pairs();
+    const double greedy = refusals(0), sampled = refusals(1);
+    result_.loss = figures.loss;
+    result_.accuracy = figures.accuracy;
+    result_.refusals = sampled;
+    auto values = named(figures);
+    values.emplace_back("refusals_greedy", greedy);
+    values.emplace_back("refusals_sampled", sampled);
+    log.write(step_, values);
+    std::string line = fmt::format(
+        "step {}: on {} pairs that are not trained on: loss {:.4f}, margin {:+.3f}, prefers the "
+        "chosen in {:.1f} %",
+        step_, evaluation_count(), figures.loss, figures.margin, 100 * figures.accuracy);
+    if (recipe_.logging.evaluation_questions > 0)
+      line += fmt::format("; denies to hear in {:.1f} % of {} replies, {:.1f} % greedy",
+                          100 * sampled, recipe_.logging.evaluation_questions, 100 * greedy);
+    fmt::print(stderr, "{}\n", line);
+  }
+
+  PreferenceFigures evaluate_pairs() const {
+    const double none = std::nan("");
+    if (evaluation_count() == 0)
+      return {none, none, none, none, none, none, none, none, none, none, none};
+    std::vector<PairBatch> all;
+    for (size_t begin = 0; begin < evaluation_count(); begin += kPairsAtOnce) {
+      for (PairBatch& batch : batches_of(Phase::kEvaluation, evaluation_pairs(begin))) {
+        for (size_t& pair : batch.pairs) pair += begin;
+        all.push_back(std::move(batch));
+      }
+    }
+    return policy_->evaluate(all, reference_.test);
+  }
+
+  // Share of replies to held-out questions that refuse; NaN where none is asked.
+  double refusals(double temperature) {
+    const int count = recipe_.logging.evaluation_questions;
+    if (count == 0) return std::nan("");
+    if (questions_.empty()) {
+      const auto source = world_hearing_prompts(world_options(recipe_));
+      for (int i = 0; i < count; ++i)
+        questions_.push_back(source->get(Phase::kEvaluation, static_cast<uint64_t>(i)));
+    }
+    const std::vector<Rollout> replies =
+        engine_->generate(questions_, {.samples = 1,
+                                       .max_tokens = recipe_.rollout.max_tokens,
+                                       .temperature = temperature,
+                                       .seed = Rng(recipe_.seed, kEvaluation).next(),
+                                       .stop = options_.stop});
+    const auto refuses = [](const Rollout& reply) {
+      return reward::find_refusal({reply.thinking, reply.answer, reply.thought_closed}).has_value();
+    };
+    return static_cast<double>(std::ranges::count_if(replies, refuses)) / count;
+  }
+
+  TrainerState state() const {
+    return {.step = step_,
+            .recipe = recipe_.source_text,
+            .fingerprint = fmt::format("model {}, {}", model_hash_, preferences_->fingerprint()),
+            .stage = "dpo",
+            .progress = json{{"skipped", skipped_}}.dump()};
+  }
+
+  void save() {
+    save_checkpoint(
+        recipe_.run_folder, step_, recipe_.logging.keep_checkpoints, [&](const fs::path& folder) {
+          write_model_folder(folder, files_, on_cpu(policy_->parameters()), DType::kF32);
+          policy_->save_optimizer(folder);
+          save_state(folder, state());
+        });
+    result_.saved = true;
+  }
+
+  void restore() {
+    const TrainerState saved = load_state(*checkpoint_);
+    policy_->load(*checkpoint_);
+    engine_->refresh(policy_->parameters());
+    step_ = saved.step;
+    skipped_ = json::parse(saved.progress).value("skipped", int64_t{0});
+    result_.saved = true;
+  }
+
+  bool stop_requested() const { return options_.stop != nullptr && options_.stop->load(); }
+  void stop_here_if_asked() const {
+    if (stop_requested()) fail(ErrorCode::kCancelled, "stopped");
+  }
+
+  const DpoRecipe& recipe_;
+  const DpoOptions& options_;
+  torch::Device device_;
+  ModelConfig config_;
+  ModelFiles files_;
+  Parameters start_;  // until the policy has it
+  std::string model_hash_;
+  std::optional<fs::path> checkpoint_;
+  std::optional<RolloutEngine> engine_;
+  std::optional<Preferences> preferences_;
+  std::optional<PreferencePolicy> policy_;
+  ReferenceScores reference_;
+  std::vector<RolloutPrompt> questions_;  // of evaluations
+  int64_t step_ = 0, steps_ = 0, skipped_ = 0;
+  double step_s_ = 0;
+  StepGuard guard_{3};
+  DpoResult result_;
+};
+
+}  // namespace
+
+DpoResult run_dpo(const DpoRecipe& recipe, const DpoOptions& options) {
+  return DpoRun(recipe, options).run();
+}
+
+}  // namespace stapes::train
