@@ -34,6 +34,8 @@ constexpr auto kRules = std::to_array<Rule>({
     {"Length", "thought_tokens", "Length of a thought", "", Unit::kTokens},
     {"Length", "truncated", "Cut replies", "", Unit::kShare},
     {"Length", "repetition", "Repetition", "", Unit::kShare},
+    {"About the sound", "thoughts_with_false_claims", "Thoughts with a false claim", "",
+     Unit::kShare},
     {"About the sound", "*_claims", "Claims of the thoughts", "*", Unit::kShare},
     {"About the sound", "claims", "Claims of a thought", ""},
     {"About the sound", "surrogates", "Thoughts that lean on text", "", Unit::kShare},
@@ -133,9 +135,14 @@ std::string filled(std::string_view form, std::string_view rest) {
   return std::string(form.substr(0, star)) + in_words(rest) + std::string(form.substr(star + 1));
 }
 
+bool is_held_out(const std::string& log) {
+  return log == "test" || log.starts_with("evaluation");
+}
+
 std::string log_label(const std::string& log, bool sampled) {
   if (sampled) return "held out, sampled";
-  return log == "test" ? "held out" : "training";
+  if (log == "evaluation-sft") return "held out, before reinforcement";
+  return is_held_out(log) ? "held out" : "training";
 }
 
 // The parts of a reward are whatever the reward function calls them: they stand between these two.
@@ -177,7 +184,7 @@ Place place_of(const ColumnId& id, bool is_reward_part) {
               rule->log_scale,
               static_cast<size_t>(rule - kRules.begin())};
   // Several lines of one log in a plot: the other logs have plots of their own.
-  if (!rule->label.empty() && id.log == "test") place.plot += ", " + of_log;
+  if (!rule->label.empty() && is_held_out(id.log)) place.plot += ", " + of_log;
   return place;
 }
 
@@ -224,6 +231,10 @@ std::vector<PlotGroup> arrange(std::span<const ColumnId> columns) {
 std::vector<Headline> headlines(std::span<const ColumnId> columns) {
   const std::vector<Headline> wanted = {
       {{"test", "accuracy"}, "right, held out", Unit::kShare},
+      {{"evaluation", "accuracy"}, "right, held out", Unit::kShare},
+      {{"evaluation", "true_claims"}, "true claims", Unit::kShare},
+      {{"evaluation", "surrogates"}, "lean on text", Unit::kShare},
+      {{"evaluation", "thought_tokens"}, "tokens of a thought", Unit::kTokens},
       {{"test", "reward"}, "reward, held out", Unit::kNumber},
       {{"metrics", "reward"}, "reward", Unit::kNumber},
       {{"test", "text_accuracy"}, "tokens right, held out", Unit::kShare},

@@ -8,7 +8,7 @@
 
 namespace stapes::report {
 
-// A column of a log: "train", "test" or "metrics", and the column's name.
+// A column of a log ("train", "test", "metrics", "evaluation"), and the column's name.
 struct ColumnId {
   std::string log, column;
   auto operator<=>(const ColumnId&) const = default;

@@ -42,6 +42,15 @@ TEST(Arrange, PartsOfARewardAreWhatStandsBetweenItsColumns) {
                   "Length: Length of a reply = mean;", "Policy: Entropy = training;"));
 }
 
+TEST(Arrange, RoundsAreHeldOutToo) {
+  auto ids = columns("evaluation", {"accuracy", "true_claims", "false_claims", "claims"});
+  ids.push_back({"evaluation-sft", "accuracy"});
+  EXPECT_THAT(titles(arrange(ids)),
+              ElementsAre("Accuracy: Accuracy = held out; held out, before reinforcement;",
+                          "About the sound: Claims of the thoughts, held out = true; false;",
+                          "About the sound: Claims of a thought = held out;"));
+}
+
 TEST(Arrange, EveryColumnStandsInExactlyOnePlot) {
   const auto ids = columns("train", {"", "x", "text_loss", "dpo_loss", "margin", "chosen_reward",
                                      "data_s", "clips_per_s", "_s", "learning_rate", "accuracy",

@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/fail.h"
@@ -18,6 +19,9 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMostTextBytes = size_t{1} << 20;
 constexpr size_t kMostCsvBytes = size_t{1} << 28;
+
+// Of `sft`, of `rl`, of both, and of `mgrd` by round.
+constexpr std::array kLogs = {"train", "metrics", "test", "evaluation", "evaluation-sft"};
 
 bool is_file(const fs::path& path) {
   std::error_code error;
@@ -45,7 +49,7 @@ class FolderReader {
 
   RunReport read() {
     read_recipe();
-    for (const char* log : {"train", "metrics", "test"}) read_log(log);
+    for (const char* log : kLogs) read_log(log);
     read_completions();
     read_selection();
     read_manifest();

@@ -14,7 +14,7 @@
 namespace stapes::report {
 
 struct RunLog {
-  std::string name;  // "train", "test", "metrics"
+  std::string name;  // "train", "test", "metrics", "evaluation", ...
   Table table;
 };
 

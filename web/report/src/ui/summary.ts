@@ -79,7 +79,7 @@ function tiles(figures: Figure[]): HTMLElement {
 // Rows are runs; those that differ by their seed alone get a row of their means.
 function table(report: Report): HTMLElement {
   const arms = armsOf(report.runs);
-  const labels = [...new Set(report.runs.flatMap((run) => run.figures.map((figure) => figure.label)))].slice(0, 7);
+  const labels = [...new Set(report.runs.flatMap((run) => run.figures.map((figure) => figure.label)))].slice(0, 12);
   const head = el("tr", {}, ...["Run", "Steps", "Time", ...labels].map((text) => el("th", { scope: "col" }, text)));
   const rows = arms.flatMap((arm) => {
     const of = arm.runs.map((run) => row(run, labels, arm.runs.length > 1));
