@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
-import { SOURCE, required } from "./server.mjs";
+import { required, SOURCE } from "./environment.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 export const CSP = readFileSync(`${SOURCE}/web/csp.txt`, "utf8").trim();

@@ -3,18 +3,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { required, SOURCE } from "./environment.mjs";
 
 const READY_MS = 60_000; // sanitizer builds start slowly
 
-export const SOURCE = required("SOURCE");
+export { SOURCE };
 export const TINY_MODEL = `${SOURCE}/models/tiny`;
 export const ENDLESS_MODEL = required("ENDLESS_MODEL");
-
-export function required(name) {
-  const value = process.env[name];
-  if (!value) throw new Error(`the environment variable ${name} is not set`);
-  return value;
-}
 
 async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
