@@ -149,7 +149,11 @@ class WorldSource : public ExampleSource {
     TrainingExample example =
         make_example(tokenizer_, std::move(mels), questions(clip.truth, seed, index));
     example.frames = std::move(frames);
-    example.origin = fmt::format("{} {}", melody ? "melody" : "speech", index);
+    example.origin = fmt::format("{} {}",
+                                 clip.truth.is_speech()                         ? "speech"
+                                 : clip.truth.kind() == world::ClipKind::kBeats ? "beats"
+                                                                                : "melody",
+                                 index);
     return example;
   }
 

@@ -6,7 +6,6 @@
 #include "train/pipeline/evaluation.h"
 #include "train/pipeline/manifest.h"
 #include "train/pipeline/stages.h"
-#include "train/run/checkpoint.h"
 #include "train/run/session.h"
 
 namespace stapes::train {
@@ -97,14 +96,13 @@ class PipelineRun {
 
   bool work(const StageRecipe& stage, const fs::path& model) {
     const auto start = Clock::now();
-    const StageOutcome outcome =
-        run_stage({.stage = stage,
-                   .folder = folder_of(stage),
-                   .init = model,
-                   .output = model_of(stage),
-                   .digits_folder = recipe_.digits_folder,
-                   .resume = latest_checkpoint(folder_of(stage)).has_value(),
-                   .stop = options_.stop});
+    const StageOutcome outcome = run_stage({.stage = stage,
+                                            .folder = folder_of(stage),
+                                            .init = model,
+                                            .output = model_of(stage),
+                                            .digits_folder = recipe_.digits_folder,
+                                            .resume = has_begun(stage, folder_of(stage)),
+                                            .stop = options_.stop});
     StageEntry& entry = manifest_.entry(stage.name);
     entry.seconds += seconds_since(start);
     entry.figures = outcome.figures;

@@ -1,19 +1,33 @@
 #include "train/pipeline/stages.h"
 
-#include "base/fail.h"
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "train/run/checkpoint.h"
+#include "train/run/dpo.h"
+#include "train/run/mgrd.h"
 #include "train/run/rl.h"
 #include "train/run/sft.h"
 
 namespace stapes::train {
 namespace {
 
+// Supervised data may come from several sources; those of the others are one folder.
+template <typename DataRecipeOf>
+void name_digits(DataRecipeOf& data, const std::filesystem::path& folder) {
+  if constexpr (requires { set_digits_folder(data, folder); })
+    set_digits_folder(data, folder);
+  else
+    data.digits_folder = folder;
+}
+
 // The same for all stages, whose recipes have these parts by the same names.
-template <typename StageRecipeOf>
-void place(StageRecipeOf& recipe, const StageRun& run) {
+template <typename RecipeOfStage>
+void place(RecipeOfStage& recipe, const StageRun& run) {
   recipe.run_folder = run.folder;
   if (!run.init.empty()) recipe.model.init = run.init;
   recipe.model.output = run.output;
-  if (!run.digits_folder.empty()) recipe.data.digits_folder = run.digits_folder;
+  if (!run.digits_folder.empty()) name_digits(recipe.data, run.digits_folder);
   // Kept in checkpoints, and compared when a run goes on.
   recipe.source_text += fmt::format("\n# stapes-train run: model.init = {}, output = {}\n",
                                     recipe.model.init.string(), recipe.model.output.string());
@@ -39,6 +53,24 @@ StageOutcome run_rl_stage(const StageRun& run) {
            {"accuracy", result.accuracy}}};
 }
 
+StageOutcome run_mgrd_stage(const StageRun& run) {
+  MgrdRecipe recipe = load_mgrd_recipe(run.stage.recipe);
+  place(recipe, run);
+  const MgrdResult result = run_mgrd(recipe, {.resume = run.resume, .stop = run.stop});
+  return {result.finished, {{"rounds", result.rounds}, {"accuracy", result.accuracy}}};
+}
+
+StageOutcome run_dpo_stage(const StageRun& run) {
+  DpoRecipe recipe = load_dpo_recipe(run.stage.recipe);
+  place(recipe, run);
+  const DpoResult result = run_dpo(recipe, {.resume = run.resume, .stop = run.stop});
+  return {result.finished,
+          {{"steps", result.steps},
+           {"loss", result.loss},
+           {"accuracy", result.accuracy},
+           {"refusals", result.refusals}}};
+}
+
 }  // namespace
 
 StageOutcome run_stage(const StageRun& run) {
@@ -48,11 +80,17 @@ StageOutcome run_stage(const StageRun& run) {
     case StageKind::kRl:
       return run_rl_stage(run);
     case StageKind::kMgrd:
+      return run_mgrd_stage(run);
     case StageKind::kDpo:
-      break;
+      return run_dpo_stage(run);
   }
-  fail(ErrorCode::kUnsupported, "stage {}: {} cannot run in a pipeline", run.stage.name,
-       name(run.stage.kind));
+  STAPES_CHECK(false, "there is no such stage");
+  return {};
+}
+
+bool has_begun(const StageRecipe& stage, const std::filesystem::path& folder) {
+  if (stage.kind == StageKind::kMgrd) return std::filesystem::exists(folder / "manifest.json");
+  return latest_checkpoint(folder).has_value();
 }
 
 std::filesystem::path init_of(const StageRecipe& stage) {
@@ -62,8 +100,9 @@ std::filesystem::path init_of(const StageRecipe& stage) {
     case StageKind::kRl:
       return load_rl_recipe(stage.recipe).model.init;
     case StageKind::kMgrd:
+      return load_mgrd_recipe(stage.recipe).model.init;
     case StageKind::kDpo:
-      break;
+      return load_dpo_recipe(stage.recipe).model.init;
   }
   return {};
 }

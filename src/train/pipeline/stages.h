@@ -25,6 +25,9 @@ struct StageOutcome {
 // Throws as the stage's own run does.
 StageOutcome run_stage(const StageRun& run);
 
+// Whether `folder` holds a run of the stage that can be gone on with.
+bool has_begun(const StageRecipe& stage, const std::filesystem::path& folder);
+
 // The model that a stage's recipe starts from when nothing stands in its place; empty: random
 // weights. Throws as the stage's load does, so all recipes can be checked before the first stage.
 std::filesystem::path init_of(const StageRecipe& stage);

@@ -78,7 +78,7 @@ class WorldPrompts : public PromptSource {
     prompt.columns = {{"task", prompt.task}, {"answer", example.answer}};
     prompt.truth = std::move(example.clip.truth);
     prompt.origin = {{"world",
-                      {{"split", split == world::Split::kTrain ? "train" : "test"},
+                      {{"split", phase == Phase::kTraining ? "train" : "test"},
                        {"seed", options_.seed},
                        {"task", prompt.task},
                        {"index", number},

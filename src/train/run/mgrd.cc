@@ -183,8 +183,10 @@ class MgrdRun {
     double weights = 0;
     for (const MgrdTextSource& source : wanted.sources) weights += source.weight;
     std::vector<WeightedSource> parts = {{"distilled", distilled, 1 - wanted.text_share}};
+    Quarantine none(0, {});  // the first bad line is an error
     for (const MgrdTextSource& source : wanted.sources)
-      parts.push_back({source.name, jsonl_source(source.jsonl, seed, tokenizer_, bands),
+      parts.push_back({source.name,
+                       jsonl_source(source.jsonl, {.seed = seed}, tokenizer_, bands, none),
                        wanted.text_share * source.weight / weights});
     return mixed_source(std::move(parts), seed);
   }
