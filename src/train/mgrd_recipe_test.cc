@@ -36,7 +36,7 @@ TEST(MgrdRecipe, TheOneOfThisRepositoryIsReadWhole) {
   EXPECT_EQ(r.sft.optimizer.seed, 3U);
   EXPECT_EQ(r.rl.seed, 3U) << "run.seed is that of all steps";
   EXPECT_EQ(r.rl.iterations, 20);
-  EXPECT_EQ(r.rl.selection.pool, 3000);
+  EXPECT_EQ(r.rl.selection.pool, 2000);
   EXPECT_EQ(r.rl.critic.minibatches, 4);
   EXPECT_FALSE(r.judge.enabled());
 }

@@ -81,8 +81,8 @@ TEST(Recipe, SaysWhatIsWrongWithSources) {
   const auto source = [](const std::string& keys) {
     return refusal("name = \"a\"\n[[data.sources]]\nname = \"s\"\n" + keys);
   };
-  EXPECT_THAT(source(""), HasSubstr("\"s\" must have either jsonl"));
-  EXPECT_THAT(source("world = true\njsonl = \"a\""), HasSubstr("\"s\" must have either jsonl"));
+  EXPECT_THAT(source(""), HasSubstr("\"s\" must have one of jsonl"));
+  EXPECT_THAT(source("world = true\njsonl = \"a\""), HasSubstr("\"s\" must have one of jsonl"));
   EXPECT_THAT(source("world = true\nweight = 0"), HasSubstr("a weight above 0"));
   EXPECT_THAT(source("world = true\n[[data.sources]]\nname = \"s\"\nworld = true"),
               HasSubstr("\"s\" is there twice"));

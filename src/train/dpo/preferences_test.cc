@@ -242,7 +242,7 @@ TEST_F(PolicyTest, GradientsDoNotDependOnMicroBatchesOrOrder) {
   const DpoRecipe recipe = this->recipe("[loss]\nbeta = 0.5\nnll_weight = 0.3\n");
   PreferencePolicy policy = this->policy(recipe);
   PairScores reference = policy.score(batches(pairs, 4096, order_), 7);
-  for (size_t i = 0; i < 7; ++i) reference.chosen[i] += 0.5 * static_cast<double>(i) - 1;
+  for (size_t i = 0; i < 7; ++i) reference.chosen[i] += 0.5 * static_cast<double>(i) - 1.1;
 
   const PreferenceFigures whole = policy.gradients(batches(pairs, 4096, order_), reference);
   const auto expected = gradients_of(policy.parameters());

@@ -199,7 +199,8 @@ test("a large file is sent as what the model hears of it", async (t) => {
 });
 
 test("an answer can be stopped, by the button and by Escape, and what was written stays", async (t) => {
-  const endless = await startServer({ model: ENDLESS_MODEL });
+  // It writes thousands of tokens a second, and is to be at it still when we look.
+  const endless = await startServer({ model: ENDLESS_MODEL, args: ["--default-max-tokens", "60000"] });
   t.after(() => endless.stop());
   const page = await openPage(t, browser, endless);
   const stops = [
