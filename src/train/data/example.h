@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "audio/log_mel.h"
@@ -41,6 +42,7 @@ struct TrainingExample {
   std::vector<int32_t> segments;   // [T]
   std::vector<int32_t> labels;     // [T] the next token of the same segment, or kIgnore
   FrameTargets frames;             // of the first clip
+  std::string origin;              // where it comes from, for people: "chains: a.jsonl:17"
 };
 
 // A reply to train on: what the prompt ends with, and the text that the model has to write after

@@ -46,8 +46,8 @@ class RowParser {
       if (object.contains("audios"))
         for (const auto& path : object.at("audios"))
           row.audios.push_back(folder_ / path.get<std::string>());
-      object.erase("messages");
-      object.erase("audios");
+      row.rejected_response = rejected_response(object, number);
+      for (const char* read : {"messages", "audios", "rejected_response"}) object.erase(read);
       row.columns = std::move(object);
     } catch (const json::exception& error) {
       file_.reject(number, "expected an object with `messages` and `audios`: {}", error.what());
@@ -76,6 +76,14 @@ class RowParser {
       }
     }
     return parts;
+  }
+
+  std::optional<std::string> rejected_response(const json& object, size_t line) const {
+    const auto found = object.find("rejected_response");
+    if (found == object.end() || found->is_null()) return std::nullopt;
+    if (!found->is_string() || found->get_ref<const std::string&>().empty())
+      file_.reject(line, "rejected_response must be text, and not empty");
+    return found->get<std::string>();
   }
 
   int64_t checked_samples(const fs::path& path, size_t line) const {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,9 @@ struct JsonlRow {
   std::vector<ChatMessage> messages;
   std::vector<std::filesystem::path> audios;  // as many as <audio> tags
   std::vector<int64_t> audio_samples;         // of each, at 16 kHz
-  nlohmann::json columns;                     // all others, as an object
+  // The worse reply to the same messages, for preferences: text, not empty.
+  std::optional<std::string> rejected_response;
+  nlohmann::json columns;  // all others, as an object
 };
 
 struct JsonlFile {

@@ -37,10 +37,7 @@ class SftRun {
     files_ = read_model_files(start);
     tokenizer_.emplace(
         Tokenizer::parse(files_.tokenizer_json, (start / "tokenizer.json").string()));
-    source_ = recipe.data.jsonl.empty() ? world_source(recipe.data, recipe.optimizer.seed,
-                                                       *tokenizer_, config_.encoder.mel_bands)
-                                        : jsonl_source(recipe.data.jsonl, recipe.optimizer.seed,
-                                                       *tokenizer_, config_.encoder.mel_bands);
+    source_ = options.source ? options.source : source_of_recipe();
     parameters_ = Parameters::load(start, config_);
     for (const auto& name : parameters_.names())
       parameters_.at(name) = parameters_[name].to(device_);
@@ -93,6 +90,13 @@ class SftRun {
                         .seed = recipe_.optimizer.seed,
                         .dtype = DType::kF32});
     return random;
+  }
+
+  std::shared_ptr<const ExampleSource> source_of_recipe() const {
+    const int64_t mel_bands = config_.encoder.mel_bands;
+    const uint64_t seed = recipe_.optimizer.seed;
+    if (recipe_.data.jsonl.empty()) return world_source(recipe_.data, seed, *tokenizer_, mel_bands);
+    return jsonl_source(recipe_.data.jsonl, seed, *tokenizer_, mel_bands);
   }
 
   TrainerState state() const {
@@ -224,7 +228,7 @@ class SftRun {
   ModelConfig config_;
   ModelFiles files_;
   std::optional<Tokenizer> tokenizer_;
-  std::unique_ptr<ExampleSource> source_;
+  std::shared_ptr<const ExampleSource> source_;
   Parameters parameters_;
   FrameHelper helper_;
   std::optional<Optimizer> optimizer_;

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <filesystem>
+#include <memory>
 
+#include "train/data/source.h"
 #include "train/recipe.h"
 
 namespace stapes::train {
@@ -12,6 +14,8 @@ namespace stapes::train {
 struct SftOptions {
   bool resume = false;                      // go on from the run's latest checkpoint, bit for bit
   const std::atomic<bool>* stop = nullptr;  // set by a signal: save a checkpoint and return
+  // In place of what the recipe's [data] asks for.
+  std::shared_ptr<const ExampleSource> source = nullptr;
 };
 
 struct SftResult {
