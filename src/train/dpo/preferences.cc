@@ -41,10 +41,9 @@ std::string text_of_reply(const JsonlFile& file, const JsonlRow& row) {
 }
 
 std::string rejected_of(const JsonlFile& file, const JsonlRow& row) {
-  const auto found = row.columns.find("rejected_response");
-  if (found == row.columns.end() || !found->is_string() || found->get<std::string>().empty())
+  if (!row.rejected_response)
     file.reject(row.line, "expected `rejected_response`, the worse reply, as text");
-  return found->get<std::string>();
+  return *row.rejected_response;
 }
 
 Preference preference_of(const JsonlFile& file, const JsonlRow& row, const Tokenizer& tokenizer,
