@@ -12,8 +12,7 @@ namespace {
 using world::Split;
 using world::Task;
 
-// Streams of random numbers that must not meet.
-enum Stream : uint64_t { kReplies = 0x736361, kMix = 0x736362 };
+constexpr uint64_t kReplies = 0x736361;  // stream of random numbers
 
 constexpr const char* kRefusingThought = "I am a text model.";
 
@@ -73,38 +72,12 @@ class SelfCognitionSource : public ExampleSource {
   std::vector<std::string> test_ = reward::self_cognition_questions(Split::kTest);
 };
 
-class ShareOfSource : public ExampleSource {
- public:
-  ShareOfSource(std::unique_ptr<ExampleSource> base, std::unique_ptr<ExampleSource> other,
-                double share, uint64_t seed)
-      : base_(std::move(base)), other_(std::move(other)), share_(share), seed_(seed) {}
-
-  TrainingExample get(Phase phase, uint64_t index, int64_t step) const override {
-    const bool other = Rng(seed_, kMix, index).chance(share_);
-    return (other ? other_ : base_)->get(phase, index, step);
-  }
-  std::string fingerprint() const override {
-    return fmt::format("{}; {} of {}", base_->fingerprint(), share_, other_->fingerprint());
-  }
-
- private:
-  std::unique_ptr<ExampleSource> base_, other_;
-  double share_;
-  uint64_t seed_;
-};
-
 }  // namespace
 
 std::unique_ptr<ExampleSource> self_cognition_source(const SelfCognitionOptions& options,
                                                      const Tokenizer& tokenizer,
                                                      int64_t mel_bands) {
   return std::make_unique<SelfCognitionSource>(options, tokenizer, mel_bands);
-}
-
-std::unique_ptr<ExampleSource> with_share_of(std::unique_ptr<ExampleSource> base,
-                                             std::unique_ptr<ExampleSource> other, double share,
-                                             uint64_t seed) {
-  return std::make_unique<ShareOfSource>(std::move(base), std::move(other), share, seed);
 }
 
 }  // namespace stapes::train

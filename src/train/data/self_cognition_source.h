@@ -27,9 +27,4 @@ struct SelfCognitionOptions {
 std::unique_ptr<ExampleSource> self_cognition_source(const SelfCognitionOptions& options,
                                                      const Tokenizer& tokenizer, int64_t mel_bands);
 
-// Samples of `other` in place of those of `base`, for a share of the indices chosen by `seed`.
-std::unique_ptr<ExampleSource> with_share_of(std::unique_ptr<ExampleSource> base,
-                                             std::unique_ptr<ExampleSource> other, double share,
-                                             uint64_t seed);
-
 }  // namespace stapes::train

@@ -97,7 +97,7 @@ TEST(SelfCognitionSource, IsMixedIntoTheWorld) {
     const TrainingExample example = source->get(Phase::kTraining, i, 0);
     if (example.segments.back() == 0) refusals += refuses(example) ? 1 : 0;
   }
-  EXPECT_NEAR(refusals, 60, 26);
+  EXPECT_EQ(refusals, 60) << "exact shares";
 }
 
 }  // namespace

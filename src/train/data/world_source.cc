@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "spec/audio_tokens.h"
+#include "train/data/mixed_source.h"
 #include "train/data/self_cognition_source.h"
 #include "train/data/source.h"
 #include "world/notes.h"
@@ -252,14 +253,17 @@ std::unique_ptr<ExampleSource> world_source(const WorldRecipe& recipe, uint64_t 
   // Clips as long as those at the end of the curriculum.
   const CurriculumStage last =
       recipe.curriculum.empty() ? CurriculumStage{} : recipe.curriculum.back();
-  return with_share_of(std::move(source),
-                       self_cognition_source({.digits_folder = recipe.digits_folder,
-                                              .max_digits = last.max_digits,
-                                              .max_notes = last.max_notes,
-                                              .refusal_share = recipe.refusal_share,
-                                              .seed = seed},
-                                             tokenizer, mel_bands),
-                       recipe.self_cognition_share, seed);
+  auto hearing = self_cognition_source({.digits_folder = recipe.digits_folder,
+                                        .max_digits = last.max_digits,
+                                        .max_notes = last.max_notes,
+                                        .refusal_share = recipe.refusal_share,
+                                        .seed = seed},
+                                       tokenizer, mel_bands);
+  if (recipe.self_cognition_share == 1) return hearing;
+  std::vector<WeightedSource> parts;
+  parts.push_back({"world", std::move(source), 1 - recipe.self_cognition_share});
+  parts.push_back({"self-cognition", std::move(hearing), recipe.self_cognition_share});
+  return mixed_source(std::move(parts), seed);
 }
 
 }  // namespace stapes::train

@@ -42,7 +42,7 @@ struct PreferenceOptions {
 class Preferences {
  public:
   // JSON lines as jsonl_rows.h reads them: the last turn is the assistant's and the better reply,
-  // the column `rejected_response` the worse one. Pairs that are too long are left out, and the log
+  // `rejected_response` the worse one. Pairs that are too long are left out, and the log
   // says how many. Throws as read_jsonl, and kInvalidData naming a line without one of the replies
   // or with two that are the same.
   static Preferences read(const std::filesystem::path& path, const Tokenizer& tokenizer,

@@ -215,6 +215,9 @@ class DpoRun {
                recipe_.name, static_cast<double>(policy_->trained_parameters()) / 1e6,
                recipe_.model.init.string(), preferences_->count(Phase::kTraining),
                recipe_.optimizer.pairs_per_step, recipe_.loss.beta);
+    if (recipe_.optimizer.warmup_steps >= steps_)
+      spdlog::warn("the run ends within its warm-up: {} steps, optimizer.warmup_steps = {}", steps_,
+                   recipe_.optimizer.warmup_steps);
     save();
   }
 
