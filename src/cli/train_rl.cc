@@ -1,10 +1,8 @@
 // stapes-train rl: reinforcement learning from a recipe.
 #include <fmt/format.h>
 
-#include <filesystem>
-#include <memory>
-
 #include "cli/train_commands.h"
+#include "cli/train_recipe_command.h"
 #include "cli/train_stop.h"
 #include "stapes/error.h"
 #include "train/run/rl.h"
@@ -12,13 +10,7 @@
 namespace stapes::cli {
 namespace {
 
-struct Flags {
-  std::filesystem::path recipe;
-  std::filesystem::path digits;
-  bool resume = false;
-};
-
-int run(const Flags& flags) {
+int run(const RecipeFlags& flags) {
   train::RlRecipe recipe = train::load_rl_recipe(flags.recipe);
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
   const train::Ranks ranks(train::placement_from_environment());
@@ -39,14 +31,9 @@ int run(const Flags& flags) {
 }  // namespace
 
 Command add_train_rl_command(CLI::App& program) {
-  auto flags = std::make_shared<Flags>();
-  CLI::App* app = add_subcommand(
-      program, "rl", "[OPTIONS] RECIPE",
-      "Reinforcement learning with verified rewards: PPO, GRPO, RLOO (docs/training.md)");
-  app->add_option("RECIPE", flags->recipe, "Recipe (TOML)")->required();
-  app->add_option("--digits", flags->digits, "Folder of spoken digits, instead of the recipe's");
-  app->add_flag("--resume", flags->resume, "Go on from the run's latest checkpoint");
-  return {app, [flags] { return run(*flags); }};
+  return add_recipe_command(
+      program, "rl",
+      "Reinforcement learning with verified rewards: PPO, GRPO, RLOO (docs/training.md)", run);
 }
 
 }  // namespace stapes::cli

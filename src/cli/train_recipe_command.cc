@@ -1,0 +1,29 @@
+#include "cli/train_recipe_command.h"
+
+#include <memory>
+
+#include "base/fail.h"
+#include "train/parallel/ranks.h"
+
+namespace stapes::cli {
+
+Command add_recipe_command(CLI::App& program, const std::string& name,
+                           const std::string& description,
+                           const std::function<int(const RecipeFlags&)>& run) {
+  auto flags = std::make_shared<RecipeFlags>();
+  CLI::App* app = add_subcommand(program, name, "[OPTIONS] RECIPE", description);
+  app->add_option("RECIPE", flags->recipe, "Recipe (TOML)")->required();
+  app->add_option("--digits", flags->digits, "Folder of spoken digits, instead of the recipe's");
+  app->add_flag("--resume", flags->resume, "Go on with the run where it was stopped");
+  return {app, [flags, run] { return run(*flags); }};
+}
+
+void require_one_process(const std::string& command) {
+  const train::Placement placement = train::placement_from_environment();
+  if (placement.count > 1)
+    fail(ErrorCode::kUsage,
+         "{} processes were started, but stapes-train {} runs in one; only rl can share its work",
+         placement.count, command);
+}
+
+}  // namespace stapes::cli
