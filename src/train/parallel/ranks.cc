@@ -1,6 +1,5 @@
 #include "train/parallel/ranks.h"
 
-#include <thread>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <utility>
@@ -131,27 +130,16 @@ bool Ranks::any(bool here, const std::string& what) const {
 
 std::vector<std::string> Ranks::gather(const std::string& text, const std::string& what) const {
   if (alone()) return {text};
-  // All gather in the same order, so that the how-manieth time it is names it.
-  const uint64_t time = connection_->gathered++;
-  return exchange(fmt::format("{} (gathering {})", what, time), text);
-}
-
-std::vector<std::string> Ranks::exchange(const std::string& name, const std::string& text) const {
-  if (alone()) return {text};
   std::vector<std::string> texts(static_cast<size_t>(count()));
-  wait(name, [&] {
-    const auto key = [&](int of) { return fmt::format("{}/{}", name, of); };
-    connection_->store->set(key(rank()), bytes_of(text));
-    const auto give_up = std::chrono::steady_clock::now() + placement_.timeout;
+  wait(what, [&] {
+    // All gather in the same order, so that the how-manieth time it is names it.
+    const uint64_t time = connection_->gathered++;
+    const auto key = [&](uint64_t of, int rank) { return fmt::format("gather/{}/{}", of, rank); };
+    // Whoever gathers for the next time has read all of the time before: that may go.
+    if (time >= 2) connection_->store->deleteKey(key(time - 2, rank()));
+    connection_->store->set(key(time, rank()), bytes_of(text));
     for (int other = 0; other < count(); ++other) {
-      // Not store->get(), which would hold the store's lock while it waits, and with it our other
-      // threads.
-      while (!connection_->store->check({key(other)})) {
-        if (std::chrono::steady_clock::now() > give_up)
-          throw std::runtime_error(fmt::format("nothing came from rank {}", other));
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      }
-      const std::vector<uint8_t> bytes = connection_->store->get(key(other));
+      const std::vector<uint8_t> bytes = connection_->store->get(key(time, other));
       texts[static_cast<size_t>(other)].assign(bytes.begin(), bytes.end());
     }
   });

@@ -30,7 +30,7 @@ struct Placement {
 // Throws kUsage for numbers that cannot be, and for several machines without MASTER_ADDR.
 Placement placement_from_environment();
 
-// All functions are called by all ranks in the same order, from one thread, but for exchange().
+// All functions are called by all ranks in the same order, from one thread.
 // `what` says what is being done, for errors: a rank that is lost or late is reported by the
 // others as kIo, with their own rank, `what` and how long they waited.
 class Ranks {
@@ -62,8 +62,6 @@ class Ranks {
   bool any(bool here, const std::string& what) const;
   // Every rank's text, in order of ranks.
   std::vector<std::string> gather(const std::string& text, const std::string& what) const;
-  // As gather, from any thread, under a name that no two exchanges share.
-  std::vector<std::string> exchange(const std::string& name, const std::string& text) const;
 
  private:
   struct Connection;

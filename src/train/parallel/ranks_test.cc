@@ -83,7 +83,7 @@ class PlacementTest : public ::testing::Test {
   static void clear() {
     for (const char* name : {"RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_RANK",
                              "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "PMIX_NAMESPACE",
-                             "SLURM_PROCID", "SLURM_NTASKS", "SLURM_NTASKS_PER_NODE",
+                             "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS_PER_NODE",
                              "SLURM_JOB_ID", "MASTER_ADDR", "MASTER_PORT", "STAPES_RANK_TIMEOUT_S"})
       ::unsetenv(name);
   }
@@ -105,7 +105,7 @@ TEST_F(PlacementTest, IsOneProcessWithoutALauncher) {
 
 TEST_F(PlacementTest, ReadsWhatLaunchersSay) {
   set("SLURM_PROCID", "3");
-  set("SLURM_NTASKS", "8");
+  set("SLURM_STEP_NUM_TASKS", "8");
   set("MASTER_ADDR", "10.0.0.7");
   set("MASTER_PORT", "4711");
   set("STAPES_RANK_TIMEOUT_S", "60");
