@@ -1,6 +1,5 @@
 #include "train/dpo/reference.h"
 
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cmath>
@@ -31,16 +30,6 @@ bool holds(const PairScores& scores, size_t pairs) {
 }
 
 }  // namespace
-
-std::string hash_of(const Parameters& parameters) {
-  uint64_t hash = 0;
-  for (const auto& name : parameters.names()) {
-    const torch::Tensor values = parameters[name].detach().cpu().contiguous();
-    const auto bytes = static_cast<size_t>(values.numel()) * sizeof(float);
-    hash = XXH3_64bits_withSeed(values.data_ptr<float>(), bytes, hash);
-  }
-  return fmt::format("{:016x}", hash);
-}
 
 void save_reference(const std::filesystem::path& file, const std::string& key,
                     const ReferenceScores& scores) {

@@ -13,9 +13,6 @@ struct ReferenceScores {
   PairScores train, test;
 };
 
-// All values of all weights, in the table's order.
-std::string hash_of(const Parameters& parameters);
-
 // `key` names what the numbers depend on: the model, the pairs, how they are cut into batches.
 void save_reference(const std::filesystem::path& file, const std::string& key,
                     const ReferenceScores& scores);

@@ -1,5 +1,8 @@
 #include "train/nn/parameters.h"
 
+#include <fmt/format.h>
+#include <xxhash.h>
+
 #include <cmath>
 
 #include "base/check.h"
@@ -139,6 +142,16 @@ TensorView view_of(const torch::Tensor& tensor) {
   return {DType::kF32,
           {tensor.sizes().begin(), tensor.sizes().end()},
           reinterpret_cast<const std::byte*>(tensor.data_ptr<float>())};
+}
+
+std::string hash_of(const Parameters& parameters) {
+  uint64_t hash = 0;
+  for (const auto& name : parameters.names()) {
+    const torch::Tensor values = parameters[name].detach().cpu().contiguous();
+    const auto bytes = static_cast<size_t>(values.numel()) * sizeof(float);
+    hash = XXH3_64bits_withSeed(values.data_ptr<float>(), bytes, hash);
+  }
+  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace stapes::train

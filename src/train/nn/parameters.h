@@ -48,4 +48,7 @@ void check_finite(const std::string& name, const torch::Tensor& tensor,
 // A CPU tensor seen as a TensorView (f32, contiguous). The view lives as long as the tensor.
 TensorView view_of(const torch::Tensor& tensor);
 
+// Of all values of all weights (f32), in the table's order: another model has another one.
+std::string hash_of(const Parameters& parameters);
+
 }  // namespace stapes::train

@@ -1,11 +1,10 @@
 #include "train/pipeline/manifest.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "train/run/file_hash.h"
 
 namespace stapes::train {
 namespace {
@@ -13,28 +12,12 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-class Hasher {
- public:
-  Hasher() : state_(XXH3_createState(), XXH3_freeState) { XXH3_128bits_reset(state_.get()); }
-  void add(const fs::path& file) {
-    const MappedFile mapped = MappedFile::open(file);
-    XXH3_128bits_update(state_.get(), mapped.bytes().data(), mapped.bytes().size());
-  }
-  std::string hex() const {
-    const XXH128_hash_t hash = XXH3_128bits_digest(state_.get());
-    return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-  }
-
- private:
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_;
-};
-
 ordered_json to_json(const HashedPath& hashed) {
-  return {{"path", hashed.path.string()}, {"hash", hashed.hash}};
+  return {{"path", hashed.path.string()}, {"sha256", hashed.sha256}};
 }
 
 HashedPath hashed_path_of(const ordered_json& json) {
-  return {json.at("path").get<std::string>(), json.at("hash").get<std::string>()};
+  return {json.at("path").get<std::string>(), json.at("sha256").get<std::string>()};
 }
 
 ordered_json to_json(const StageEntry& stage) {
@@ -63,25 +46,10 @@ StageEntry stage_of(const ordered_json& json) {
 
 }  // namespace
 
-HashedPath hashed_model(const fs::path& folder) {
-  std::vector<fs::path> files = {folder / "config.json", folder / "tokenizer.json"};
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().extension() == ".safetensors" &&
-        entry.path().filename() != "helper.safetensors")
-      files.push_back(entry.path());
-  if (error)
-    fail(ErrorCode::kNotFound, "there is no model folder {}: {}", folder.string(), error.message());
-  std::sort(files.begin() + 2, files.end());
-  Hasher hasher;
-  for (const auto& file : files) hasher.add(file);
-  return {folder, hasher.hex()};
-}
-
-HashedPath hashed_file(const fs::path& file) {
-  Hasher hasher;
-  hasher.add(file);
-  return {file, hasher.hex()};
+HashedPath hashed(const fs::path& path) {
+  std::string hashes;
+  for (const FileRecord& file : records_of(path, path)) hashes += file.sha256;
+  return {path, fs::is_directory(path) ? sha256_of(hashes) : hashes};
 }
 
 Manifest Manifest::load(const fs::path& file) {

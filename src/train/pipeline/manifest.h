@@ -8,14 +8,12 @@
 
 namespace stapes::train {
 
-// A file or folder and a hash (XXH3, 128 bits) of what it holds.
 struct HashedPath {
   std::filesystem::path path;
-  std::string hash;
+  std::string sha256;  // of a file; of a model folder, of the hashes of the files that make it
 };
-// Of config.json, tokenizer.json and the weights. Throws kNotFound, kIo.
-HashedPath hashed_model(const std::filesystem::path& folder);
-HashedPath hashed_file(const std::filesystem::path& file);
+// Throws kNotFound, kIo.
+HashedPath hashed(const std::filesystem::path& path);
 
 enum class StageState : uint8_t { kBegun, kDone };
 

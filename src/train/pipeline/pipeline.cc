@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "base/file.h"
 #include "train/pipeline/evaluation.h"
 #include "train/pipeline/manifest.h"
 #include "train/pipeline/stages.h"
+#include "train/run/make_folder.h"
 #include "train/run/session.h"
 
 namespace stapes::train {
@@ -46,18 +48,14 @@ class PipelineRun {
            "{} already holds a run of a pipeline; --resume goes on with it, or remove it or name "
            "another run_folder",
            recipe_.run_folder.string());
-    std::error_code error;
-    fs::create_directories(recipe_.run_folder, error);
-    if (error)
-      fail(ErrorCode::kIo, "cannot create the run's folder {}: {}", recipe_.run_folder.string(),
-           error.message());
+    make_folder(recipe_.run_folder);
     return exists ? Manifest::load(file) : Manifest(file);
   }
 
   // False: asked to stop.
   bool run_stage_of(const StageRecipe& stage, const fs::path& model) {
-    const HashedPath input = model.empty() ? HashedPath{} : hashed_model(model);
-    const HashedPath stage_recipe = hashed_file(stage.recipe);
+    const HashedPath input = model.empty() ? HashedPath{} : hashed(model);
+    const HashedPath stage_recipe = hashed(stage.recipe);
     const StageEntry* known = manifest_.find(stage.name);
     if (known != nullptr) check_unchanged(*known, stage_recipe, input);
     if (known == nullptr || known->state == StageState::kBegun) {
@@ -79,10 +77,9 @@ class PipelineRun {
            what, path.path.string(), known.name,
            known.state == StageState::kDone ? "done" : "begun");
     };
-    if (known.recipe.hash != stage_recipe.hash) changed("the recipe", stage_recipe);
-    if (known.input.hash != input.hash) changed("the model", input);
-    if (known.state == StageState::kDone &&
-        hashed_model(known.output.path).hash != known.output.hash)
+    if (known.recipe.sha256 != stage_recipe.sha256) changed("the recipe", stage_recipe);
+    if (known.input.sha256 != input.sha256) changed("the model", input);
+    if (known.state == StageState::kDone && hashed(known.output.path).sha256 != known.output.sha256)
       changed("the model", known.output);
   }
 
@@ -107,7 +104,7 @@ class PipelineRun {
     entry.seconds += seconds_since(start);
     entry.figures = outcome.figures;
     if (outcome.finished) {
-      entry.output = hashed_model(model_of(stage));
+      entry.output = hashed(model_of(stage));
       entry.state = StageState::kDone;
     }
     manifest_.save();
@@ -121,16 +118,16 @@ class PipelineRun {
     manifest_.save();
   }
 
+  // File by file and each whole, so that a full disk leaves no half of one.
   fs::path deliver(const fs::path& model) const {
     if (recipe_.output.empty()) return model;
-    std::error_code error;
-    fs::create_directories(recipe_.output, error);
-    if (!error)
-      fs::copy(model, recipe_.output,
-               fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
-    if (error)
-      fail(ErrorCode::kIo, "cannot copy {} to {}: {}", model.string(), recipe_.output.string(),
-           error.message());
+    make_folder(recipe_.output);
+    for (const auto& entry : fs::directory_iterator(model)) {
+      const MappedFile file = MappedFile::open(entry.path());
+      write_file_atomically(
+          recipe_.output / entry.path().filename(),
+          {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+    }
     return recipe_.output;
   }
 

@@ -17,6 +17,7 @@
 #include "train/rl/prompt_selection.h"
 #include "train/rl/statistics.h"
 #include "train/rl/targets.h"
+#include "train/run/file_hash.h"
 #include "train/run/metrics.h"
 #include "train/run/progress.h"
 #include "train/run/session.h"
@@ -34,21 +35,9 @@ uint64_t stream_seed(const RlRecipe& recipe, Stream stream, int64_t number) {
   return Rng(recipe.seed, stream, static_cast<uint64_t>(number)).next();
 }
 
-// The files' texts and a sample of each weight: enough to notice another model.
 std::string fingerprint_of(const ModelFiles& files, const Parameters& parameters) {
-  uint64_t hash = 0;
-  const auto add = [&](std::string_view bytes) {
-    for (const char c : bytes) hash = mix64(hash ^ static_cast<unsigned char>(c));
-  };
-  add(files.config_json);
-  add(files.tokenizer_json);
-  for (const auto& name : parameters.names()) {
-    const torch::Tensor some =
-        parameters[name].detach().reshape({-1}).slice(0, 0, 64).cpu().contiguous();
-    add({reinterpret_cast<const char*>(some.data_ptr<float>()),
-         static_cast<size_t>(some.numel()) * sizeof(float)});
-  }
-  return fmt::format("model {:016x}", hash);
+  return fmt::format("model {}, its files {:.16}", hash_of(parameters),
+                     sha256_of(files.config_json + files.tokenizer_json));
 }
 
 class RlRun {
@@ -375,7 +364,8 @@ class RlRun {
   // A signal may come to one of the ranks only.
   bool all_stop() {
     const bool here = options_.stop != nullptr && options_.stop->load();
-    return stopped_ = ranks_.any(here, "the question whether to stop");
+    stopped_ = ranks_.any(here, "the question whether to stop");
+    return stopped_;
   }
 
   // The first of the ranks speaks.

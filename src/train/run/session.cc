@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "train/run/make_folder.h"
 
 namespace stapes::train {
 
@@ -101,10 +102,7 @@ std::optional<fs::path> open_run(const fs::path& run_folder, const std::string& 
 fs::path log_folder(const fs::path& run_folder, const Ranks& ranks) {
   if (ranks.leads()) return run_folder;
   const fs::path folder = run_folder / fmt::format("rank-{}", ranks.rank());
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error)
-    fail(ErrorCode::kIo, "cannot create the folder {}: {}", folder.string(), error.message());
+  make_folder(folder);
   return folder;
 }
 
