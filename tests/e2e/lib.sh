@@ -39,6 +39,37 @@ fails() {
   [[ $(tail -n 1 err) == "stapes: "*"$message"* ]] || failed "no \"$message\" in the last line of: $*"
 }
 
+# wait_for FILE: until it is there.
+wait_for() {
+  local tries
+  for ((tries = 0; tries < 2000; ++tries)); do
+    [[ -e $1 ]] && return
+    sleep 0.05
+  done
+  failed "no $1 after 100 s"
+}
+
+# killed_at FILE COMMAND...: kill -9 within a quarter of a second after FILE is there. A fast machine may be done before.
+killed_at() {
+  local file=$1 pid
+  shift
+  "$@" 2>>killed.log &
+  pid=$!
+  while [[ ! -e $file ]] && kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+  sleep "$(printf '0.%02d' $((RANDOM % 25)))"
+  kill -9 "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+}
+
+# train_fails STATUS MESSAGE ARGUMENTS...: as fails, of stapes-train.
+train_fails() {
+  local expected=$1 message=$2
+  shift 2
+  run "$TRAIN" "$@"
+  ((status == expected)) || failed "status $status in place of $expected of: stapes-train $*"
+  [[ $(tail -n 1 err) == "stapes-train: "*"$message"* ]] || failed "no \"$message\" of: stapes-train $*"
+}
+
 # has FILE TEXT...: each TEXT stands in FILE.
 has() {
   local file=$1 text

@@ -38,15 +38,6 @@ ${3:-}
 END
 }
 
-wait_for() {
-  local tries
-  for ((tries = 0; tries < 2000; ++tries)); do
-    [[ -e $1 ]] && return
-    sleep 0.05
-  done
-  failed "no $1 after 100 s"
-}
-
 same_end() {
   local file
   for file in checkpoints/step-00000006/model.safetensors pairs.jsonl reference.json; do
@@ -68,12 +59,7 @@ succeeds "$STAPES" ask --model "$work/whole-model" "$sample" "Can you hear this 
 recipe killed 6
 flags=()
 for file in clips checkpoints/step-00000000 checkpoints/step-00000002 checkpoints/step-00000004; do
-  "$TRAIN" dpo killed.toml "${flags[@]}" 2>>killed.log &
-  pid=$!
-  wait_for "killed/$file"
-  sleep "0.$((RANDOM % 10))"
-  kill -9 "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
+  killed_at "killed/$file" "$TRAIN" dpo killed.toml "${flags[@]}"
   compgen -G 'killed/checkpoints/step-????????' >/dev/null && flags=(--resume)
 done
 succeeds "$TRAIN" dpo killed.toml --resume
@@ -101,28 +87,20 @@ succeeds "$TRAIN" dpo own.toml
 has err "loss 0.6931"
 [[ ! -e own/pairs.jsonl ]] || failed "pairs were sampled beside those given"
 
-# refused STATUS MESSAGE ARGUMENTS...
-refused() {
-  local expected=$1 message=$2
-  shift 2
-  run "$TRAIN" dpo "$@"
-  ((status == expected)) || failed "status $status in place of $expected of: dpo $*"
-  [[ $(tail -n 1 err) == "stapes-train: "*"$message"* ]] || failed "no \"$message\" of: dpo $*"
-}
-refused 66 "none.toml" none.toml
-refused 64 "already holds a run" whole.toml
+train_fails 66 "none.toml" dpo none.toml
+train_fails 64 "already holds a run" dpo whole.toml
 cp whole.toml other.toml
 sed -i 's/steps = 6/steps = 7/' other.toml
-refused 65 "the recipe is not the one" other.toml --resume
+train_fails 65 "the recipe is not the one" dpo other.toml --resume
 head -n 3 whole/pairs.jsonl >pairs && mv pairs whole/pairs.jsonl
-refused 65 "have changed" whole.toml --resume
+train_fails 65 "have changed" dpo whole.toml --resume
 recipe wrong 6 'temperature = 0.7'
-refused 65 "unknown key run.temperature" wrong.toml
+train_fails 65 "unknown key run.temperature" dpo wrong.toml
 sed 's/examples_where_none_refuses = true/examples_where_none_refuses = false/; s/"whole"/"never"/; s|/whole"|/never"|' whole.toml >never.toml
-refused 65 "no pair came of 12 prompts" never.toml
+train_fails 65 "no pair came of 12 prompts" dpo never.toml
 echo '{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}' >no-pair.jsonl
 sed "s|jsonl = .*|jsonl = \"no-pair.jsonl\"|; s|/own\"|/no-pair\"|" own.toml >no-pair.toml
-refused 65 "no-pair.jsonl:1: expected \`rejected_response\`" no-pair.toml
+train_fails 65 "no-pair.jsonl:1: expected \`rejected_response\`" dpo no-pair.toml
 
 # The error rate, alone.
 succeeds "$STAPES" eval-grounding --model "$work/whole-model" --only self-cognition --count 4 --max-tokens 40

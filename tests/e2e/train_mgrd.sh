@@ -51,15 +51,6 @@ ${2:-}
 END
 }
 
-wait_for() {
-  local tries
-  for ((tries = 0; tries < 4000; ++tries)); do
-    [[ -e $1 ]] && return
-    sleep 0.05
-  done
-  failed "no $1 after 200 s"
-}
-
 # The recipe's text names the run's folder, so its hash is the only line of the manifest that may differ.
 same_end() {
   local file
@@ -146,31 +137,23 @@ grep -q '/v1/chat/completions.* 200' serve.log || failed "the server was not ask
 cmp whole/round-1/distilled.jsonl <(sed -E 's/"judge":\{[^}]*\}/"judge":null/' kept/round-1/distilled.jsonl) ||
   failed "a judge without verdicts whose chains are kept changed what is kept"
 
-# refused STATUS MESSAGE ARGUMENTS...
-refused() {
-  local expected=$1 message=$2
-  shift 2
-  run "$TRAIN" mgrd "$@"
-  ((status == expected)) || failed "status $status in place of $expected of: mgrd $*"
-  [[ $(tail -n 1 err) == "stapes-train: "*"$message"* ]] || failed "no \"$message\" of: mgrd $*"
-}
 judged dropped drop
-refused 65 " at judged" dropped.toml
+train_fails 65 " at judged" mgrd dropped.toml
 judged strict stop
-refused 74 "no verdict from the judge at $url" strict.toml
+train_fails 74 "no verdict from the judge at $url" mgrd strict.toml
 
-refused 66 "none.toml" none.toml
-refused 64 "already holds a run" whole.toml
+train_fails 66 "none.toml" mgrd none.toml
+train_fails 64 "already holds a run" mgrd whole.toml
 sed -i 's/^rounds = 2/rounds = 3/' whole.toml
-refused 65 "the recipe is not the one" whole.toml --resume
+train_fails 65 "the recipe is not the one" mgrd whole.toml --resume
 recipe wrong '[filter]
 require_truth = true'
-refused 65 "unknown key filter.require_truth" wrong.toml
+train_fails 65 "unknown key filter.require_truth" mgrd wrong.toml
 recipe nothing '[filter]
 fewest_true_claims = 50'
-refused 65 "none of 24 chains (of 8 questions) passed the filter" nothing.toml
+train_fails 65 "none of 24 chains (of 8 questions) passed the filter" mgrd nothing.toml
 recipe missing
 sed -i "s|init = .*|init = \"$work/nowhere\"|" missing.toml
-refused 66 "nowhere" missing.toml
+train_fails 66 "nowhere" mgrd missing.toml
 recipe fresh
-refused 66 "no manifest.json" fresh.toml --resume
+train_fails 66 "no manifest.json" mgrd fresh.toml --resume

@@ -60,10 +60,7 @@ has err "already holds a run"
 recipe killed
 together "$TRAIN" rl killed.toml >out 2>err &
 pid=$!
-for ((tries = 0; tries < 1000; ++tries)); do
-  [[ -e killed/checkpoints/step-00000000 ]] && break
-  sleep 0.05
-done
+wait_for killed/checkpoints/step-00000000
 pkill -9 -f "rl killed.toml" --newest || true
 for ((tries = 0; tries < 600; ++tries)); do
   kill -0 "$pid" 2>/dev/null || break
@@ -73,4 +70,8 @@ kill -0 "$pid" 2>/dev/null && failed "the other rank still waits"
 rm -rf killed
 recipe killed
 succeeds together "$TRAIN" rl killed.toml
+# What cannot be shared is not done twice in one folder.
+run together "$TRAIN" sft two.toml
+((status != 0)) || failed "sft ran in two processes"
+has err "2 processes were started, but stapes-train sft runs in one"
 succeeds "$STAPES" ask --model "$work/two-model" "$sample" "Which digits are spoken?"

@@ -37,15 +37,6 @@ ${3:-}
 END
 }
 
-wait_for() {
-  local tries
-  for ((tries = 0; tries < 2000; ++tries)); do
-    [[ -e $1 ]] && return
-    sleep 0.05
-  done
-  failed "no $1 after 100 s"
-}
-
 same_end() {
   local file
   for file in model.safetensors critic.safetensors; do
@@ -66,12 +57,7 @@ succeeds "$STAPES" ask --model "$work/whole-model" "$sample" "Which digits are s
 recipe killed 5
 flags=()
 for step in 0 2 3; do
-  "$TRAIN" rl killed.toml "${flags[@]}" 2>>killed.log &
-  pid=$!
-  wait_for "killed/checkpoints/step-0000000$step"
-  sleep "0.$((RANDOM % 10))"
-  kill -9 "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
+  killed_at "killed/checkpoints/step-0000000$step" "$TRAIN" rl killed.toml "${flags[@]}"
   flags=(--resume)
 done
 succeeds "$TRAIN" rl killed.toml --resume
@@ -92,20 +78,12 @@ elif ((status != 0)); then  # 0: it was done before the signal came
 fi
 same_end ended
 
-# refused STATUS MESSAGE ARGUMENTS...
-refused() {
-  local expected=$1 message=$2
-  shift 2
-  run "$TRAIN" rl "$@"
-  ((status == expected)) || failed "status $status in place of $expected of: rl $*"
-  [[ $(tail -n 1 err) == "stapes-train: "*"$message"* ]] || failed "no \"$message\" of: rl $*"
-}
-refused 66 "none.toml" none.toml
-refused 64 "already holds a run" whole.toml
+train_fails 66 "none.toml" rl none.toml
+train_fails 64 "already holds a run" rl whole.toml
 sed -i 's/iterations = 5/iterations = 6/' whole.toml
-refused 65 "the recipe is not the one" whole.toml --resume
+train_fails 65 "the recipe is not the one" rl whole.toml --resume
 recipe wrong 5 'temperature = 0.7'
-refused 65 "unknown key run.temperature" wrong.toml
+train_fails 65 "unknown key run.temperature" rl wrong.toml
 recipe missing 5
 sed -i "s|init = .*|init = \"$work/nowhere\"|" missing.toml
-refused 66 "nowhere" missing.toml
+train_fails 66 "nowhere" rl missing.toml

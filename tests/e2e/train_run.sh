@@ -61,15 +61,6 @@ tasks = ["count-notes"]
 END
 }
 state_of() { grep -A 3 "\"name\": \"$2\"" "$1/manifest.json" | grep -q '"state": "done"' && echo done || echo open; }
-wait_for() {
-  local tries
-  for ((tries = 0; tries < 2000; ++tries)); do
-    [[ -e $1 ]] && return
-    sleep 0.05
-  done
-  failed "no $1 after 100 s"
-}
-
 pipeline whole
 succeeds "$TRAIN" run whole.toml
 has out "$work/whole-model"
@@ -82,12 +73,7 @@ succeeds "$STAPES" ask --model "$work/whole-model" "$sample" "Which digits are s
 pipeline killed
 flags=()
 for point in listen/checkpoints/step-00000003 reinforce/checkpoints/step-00000001; do
-  "$TRAIN" run killed.toml "${flags[@]}" 2>>killed.log &
-  pid=$!
-  wait_for "killed/$point"
-  sleep "0.$((RANDOM % 10))"
-  kill -9 "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
+  killed_at "killed/$point" "$TRAIN" run killed.toml "${flags[@]}"
   flags=(--resume)
 done
 succeeds "$TRAIN" run killed.toml --resume
@@ -103,27 +89,19 @@ before=$(stat -c %Y%i whole/reinforce/model/model.safetensors)
 succeeds "$TRAIN" run whole.toml --resume
 [[ $(stat -c %Y%i whole/reinforce/model/model.safetensors) == "$before" ]] || failed "the last stage was done again"
 
-# refused STATUS MESSAGE ARGUMENTS...
-refused() {
-  local expected=$1 message=$2
-  shift 2
-  run "$TRAIN" run "$@"
-  ((status == expected)) || failed "status $status in place of $expected of: run $*"
-  [[ $(tail -n 1 err) == "stapes-train: "*"$message"* ]] || failed "no \"$message\" of: run $*"
-}
-refused 66 "none.toml" none.toml
-refused 64 "already holds a run" whole.toml
+train_fails 66 "none.toml" run none.toml
+train_fails 64 "already holds a run" run whole.toml
 pipeline new
-refused 66 "there is no $work/new/manifest.json" new.toml --resume
+train_fails 66 "there is no $work/new/manifest.json" run new.toml --resume
 sed -i 's/kind = "rl"/kind = "rlhf"/' new.toml
-refused 65 'kind must be "sft", "rl", "mgrd" or "dpo", got "rlhf"' new.toml
+train_fails 65 'kind must be "sft", "rl", "mgrd" or "dpo", got "rlhf"' run new.toml
 pipeline new
 sed -i 's/recipe = "reinforce.toml"/recipe = "gone.toml"/' new.toml
-refused 66 "gone.toml" new.toml
-refused 65 "expected one [[stage]] or more" listen.toml
+train_fails 66 "gone.toml" run new.toml
+train_fails 65 "expected one [[stage]] or more" run listen.toml
 cp whole/listen/model/model.safetensors kept
 printf 'x' >>whole/listen/model/model.safetensors
-refused 65 "has changed since stage listen was done" whole.toml --resume
+train_fails 65 "has changed since stage listen was done" run whole.toml --resume
 mv kept whole/listen/model/model.safetensors
 echo "# another" >>reinforce.toml
-refused 65 "reinforce.toml has changed since stage reinforce was done" whole.toml --resume
+train_fails 65 "reinforce.toml has changed since stage reinforce was done" run whole.toml --resume

@@ -25,20 +25,12 @@ run "$TRAIN" show bad.jsonl --count 9
 has err "bad.jsonl:1: not valid UTF-8" "bad.jsonl:2: " "2 lines are wrong"
 has out "0: bad.jsonl:3" "2: bad.jsonl:5" 'a\x1b[2Jb\u{202e}c\x00'
 
-# refused STATUS MESSAGE COMMAND...
-refused() {
-  local expected=$1 message=$2
-  shift 2
-  run "$TRAIN" "$@"
-  ((status == expected)) || failed "status $status in place of $expected of: $*"
-  [[ $(tail -n 1 err) == "stapes-train: "*"$message"* ]] || failed "no \"$message\" of: $*"
-}
-refused 64 "has 2 samples" show good.jsonl --index 2
-refused 66 "no such file: none.jsonl" show none.jsonl
-refused 66 "no file matches none-*.jsonl" show 'none-*.jsonl'
-refused 66 "nowhere" show good.jsonl --model nowhere
+train_fails 64 "has 2 samples" show good.jsonl --index 2
+train_fails 66 "no such file: none.jsonl" show none.jsonl
+train_fails 66 "no file matches none-*.jsonl" show 'none-*.jsonl'
+train_fails 66 "nowhere" show good.jsonl --model nowhere
 printf '\n' >empty.jsonl
-refused 65 "empty.jsonl has no samples" show empty.jsonl
+train_fails 65 "empty.jsonl has no samples" show empty.jsonl
 
 # recipe NAME QUARANTINE
 recipe() {
@@ -79,6 +71,6 @@ has err "2 bad lines are left out; the first is bad.jsonl:1: not valid UTF-8" "s
 has mixed/quarantine.jsonl '"line":1' '"line":2' '"reason":"not valid UTF-8"'
 succeeds "$STAPES" ask --model mixed-model "$sample" "Which digits are spoken?"
 sed -n '3p' bad.jsonl >>bad.jsonl
-refused 65 "the training data have changed" sft mixed.toml --resume
+train_fails 65 "the training data have changed" sft mixed.toml --resume
 recipe strict 1
-refused 65 "data.quarantine allows 1 bad lines" sft strict.toml
+train_fails 65 "data.quarantine allows 1 bad lines" sft strict.toml
