@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "engine/testing/tiny_model.h"
 #include "eval/grounding_conditions.h"
+#include "eval/testing/random_model_test.h"
 #include "stapes/error.h"
 
 namespace stapes {
@@ -16,19 +17,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class GroundingEvalTest : public ::testing::Test {
+class GroundingEvalTest : public RandomModelTest {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = new testing::TemporaryFolder;
-    testing::write_random_model(folder_->path());
-    EngineOptions options;
-    options.threads = 1;
-    generator_ = new Generator(Generator::open(folder_->path(), options));
-  }
-  static void TearDownTestSuite() {
-    delete generator_;
-    delete folder_;
-  }
   static GroundingEvalOptions few() {
     GroundingEvalOptions options;
     options.tasks = {world::Task::kLoudness, world::Task::kCountNotes};
@@ -46,11 +36,7 @@ class GroundingEvalTest : public ::testing::Test {
     }
     return "accepted";
   }
-  static testing::TemporaryFolder* folder_;
-  static Generator* generator_;
 };
-testing::TemporaryFolder* GroundingEvalTest::folder_ = nullptr;
-Generator* GroundingEvalTest::generator_ = nullptr;
 
 TEST_F(GroundingEvalTest, EveryConditionIsAskedOncePerExample) {
   GroundingEvalOptions options = few();

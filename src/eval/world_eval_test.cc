@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "engine/testing/tiny_model.h"
+#include "eval/testing/random_model_test.h"
 #include "stapes/error.h"
 #include "world/test_support.h"
 
@@ -53,19 +54,8 @@ TEST(WorldEvalReport, JsonHasTheSameNumbers) {
   EXPECT_EQ(json["tasks"]["highest-note"]["thought_claims"]["correct"], 0);
 }
 
-class WorldEvalTest : public ::testing::Test {
+class WorldEvalTest : public RandomModelTest {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = new testing::TemporaryFolder;
-    testing::write_random_model(folder_->path());
-    EngineOptions options;
-    options.threads = 1;
-    generator_ = new Generator(Generator::open(folder_->path(), options));
-  }
-  static void TearDownTestSuite() {
-    delete generator_;
-    delete folder_;
-  }
   static WorldEvalOptions few() {
     WorldEvalOptions options;
     options.tasks = {world::Task::kLoudness, world::Task::kCountNotes};
@@ -83,11 +73,7 @@ class WorldEvalTest : public ::testing::Test {
     }
     return "accepted";
   }
-  static testing::TemporaryFolder* folder_;
-  static Generator* generator_;
 };
-testing::TemporaryFolder* WorldEvalTest::folder_ = nullptr;
-Generator* WorldEvalTest::generator_ = nullptr;
 
 TEST_F(WorldEvalTest, AsksEveryExampleBothWays) {
   std::vector<std::pair<int64_t, int64_t>> progress;

@@ -26,6 +26,7 @@
 #include "train/run/init.h"
 #include "train/run/sft.h"
 #include "train/testing/full_disk.h"
+#include "train/testing/runs.h"
 
 namespace stapes::train {
 namespace {
@@ -82,34 +83,8 @@ class DpoTest : public ::testing::Test {
     return file;
   }
 
-  template <typename Run>
-  static std::string refusal(Run&& run) {
-    try {
-      run();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "nothing was refused";
-  }
   testing::TemporaryFolder folder_;
 };
-
-// A CSV without the columns that say how long things took.
-std::string without_times(const fs::path& csv) {
-  std::ifstream in(csv);
-  std::vector<bool> kept;
-  std::string line, all;
-  while (std::getline(in, line)) {
-    std::stringstream cells(line);
-    std::string cell;
-    for (size_t i = 0; std::getline(cells, cell, ','); ++i) {
-      if (kept.size() <= i) kept.push_back(!cell.ends_with("_s"));
-      if (kept[i]) all += cell + ",";
-    }
-    all += "\n";
-  }
-  return all;
-}
 
 // The value of a column in the row-th row of values, from 0; -1: the last one.
 double value(const fs::path& csv, const std::string& column, int row) {

@@ -17,6 +17,7 @@
 #include "train/run/checkpoint.h"
 #include "train/run/init.h"
 #include "train/testing/full_disk.h"
+#include "train/testing/runs.h"
 
 namespace stapes::train {
 namespace {
@@ -49,34 +50,8 @@ class RlTest : public ::testing::Test {
                     s.logging, s.iterations, s.more),
         "test.toml");
   }
-  template <typename Run>
-  static std::string refusal(Run&& run) {
-    try {
-      run();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "nothing was refused";
-  }
   testing::TemporaryFolder folder_;
 };
-
-// A CSV without the columns that say how long things took.
-std::string without_times(const fs::path& csv) {
-  std::ifstream in(csv);
-  std::vector<bool> kept;
-  std::string line, all;
-  while (std::getline(in, line)) {
-    std::stringstream cells(line);
-    std::string cell;
-    for (size_t i = 0; std::getline(cells, cell, ','); ++i) {
-      if (kept.size() <= i) kept.push_back(!cell.ends_with("_s"));
-      if (kept[i]) all += cell + ",";
-    }
-    all += "\n";
-  }
-  return all;
-}
 
 TEST_F(RlTest, AStoppedAndResumedRunEqualsAnUninterruptedOneBitForBit) {
   const RlRecipe whole = recipe({.run = "whole", .iterations = 6});
