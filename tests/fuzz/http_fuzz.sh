@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# http_fuzz.sh SOURCE WORK: builds the fuzzer with clang and runs it for FUZZ_SECONDS (30 without).
+# http_fuzz.sh SOURCE WORK: builds the fuzzer with clang and runs it for FUZZ_SECONDS (15 without).
 # Exit status 77: skipped, since clang or its fuzzer is missing. Bytes that break the reader are left in WORK.
 set -euo pipefail
 source=$1 work=$2
@@ -42,6 +42,6 @@ for word in 'HTTP/1.1\x0d\x0a' 'Content-Length: ' 'Transfer-Encoding: chunked' '
   'Connection: ' 'keep-alive' '\x0d\x0a\x0d\x0a' '0\x0d\x0a' 'Content-Encoding: ' 'x-request-id: '; do
   echo "\"$word\""
 done >words
-./http_fuzz -max_total_time="${FUZZ_SECONDS:-30}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+./http_fuzz -max_total_time="${FUZZ_SECONDS:-15}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
   -dict=words corpus seeds >fuzz.log 2>&1 || { tail -n 60 fuzz.log; exit 1; }
 tail -n 8 fuzz.log

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# openai_fuzz.sh SOURCE WORK OPENAI_SEEDS: builds the fuzzer with clang and runs it for FUZZ_SECONDS (30 without).
+# openai_fuzz.sh SOURCE WORK OPENAI_SEEDS: builds the fuzzer with clang and runs it for FUZZ_SECONDS (15 without).
 # Exit status 77: skipped, since clang or its fuzzer is missing. A body that breaks the reader is left in WORK.
 set -euo pipefail
 source=$1 work=$2 seeds=$3
@@ -45,6 +45,6 @@ for word in messages role content type text input_audio data audio_url url tools
   echo "\"\\\"$word\\\"\""
 done >words
 printf '%s\n' '"<|EOT|>"' '"<|BOT|>"' '"<audio_patch>"' '"<tts_start>"' '"\\ud800"' '"1e999"' '"<think>"' >>words
-./openai_fuzz -max_total_time="${FUZZ_SECONDS:-30}" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+./openai_fuzz -max_total_time="${FUZZ_SECONDS:-15}" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
   -dict=words corpus seeds >fuzz.log 2>&1 || { tail -n 60 fuzz.log; exit 1; }
 tail -n 8 fuzz.log
