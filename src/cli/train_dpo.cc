@@ -12,7 +12,7 @@ namespace {
 
 int run(const RecipeFlags& flags) {
   require_one_process("dpo");
-  train::DpoRecipe recipe = train::load_dpo_recipe(flags.recipe);
+  train::DpoRecipe recipe = train::parse_dpo_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
   const train::DpoResult result =
       train::run_dpo(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});

@@ -12,7 +12,7 @@ namespace {
 
 int run(const RecipeFlags& flags) {
   require_one_process("mgrd");
-  train::MgrdRecipe recipe = train::load_mgrd_recipe(flags.recipe);
+  train::MgrdRecipe recipe = train::parse_mgrd_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
   const train::MgrdResult result =
       train::run_mgrd(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});

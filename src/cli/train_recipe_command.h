@@ -1,9 +1,10 @@
-// What the subcommands that run a recipe have in common: its file, --digits and --resume.
+// What the subcommands that run a recipe have in common: its file, --digits, --set and --resume.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/program.h"
 
@@ -12,8 +13,12 @@ namespace stapes::cli {
 struct RecipeFlags {
   std::filesystem::path recipe;
   std::filesystem::path digits;  // empty: the recipe's
+  std::vector<std::string> set;  // KEY=VALUE, in place of the recipe's
   bool resume = false;
 };
+
+// The recipe's TOML with `set` in it. Throws kNotFound, and as train::with_overrides.
+std::string recipe_text(const RecipeFlags& flags);
 
 // `run` returns the exit status.
 Command add_recipe_command(CLI::App& program, const std::string& name,

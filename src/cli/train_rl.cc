@@ -11,7 +11,7 @@ namespace stapes::cli {
 namespace {
 
 int run(const RecipeFlags& flags) {
-  train::RlRecipe recipe = train::load_rl_recipe(flags.recipe);
+  train::RlRecipe recipe = train::parse_rl_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
   const train::Ranks ranks(train::placement_from_environment());
   const train::RlResult result =

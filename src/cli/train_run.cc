@@ -1,6 +1,7 @@
 // stapes-train run: all stages of a pipeline's recipe.
 #include <fmt/format.h>
 
+#include "base/fail.h"
 #include "cli/train_commands.h"
 #include "cli/train_recipe_command.h"
 #include "cli/train_stop.h"
@@ -12,6 +13,9 @@ namespace {
 
 int run(const RecipeFlags& flags) {
   require_one_process("run");
+  if (!flags.set.empty())
+    fail(ErrorCode::kUsage,
+         "--set is of one stage's keys: put them into its recipe, or run it alone");
   train::PipelineRecipe recipe = train::load_pipeline_recipe(flags.recipe);
   if (!flags.digits.empty()) recipe.digits_folder = flags.digits;
   const train::PipelineResult result =

@@ -12,7 +12,7 @@ namespace {
 
 int run(const RecipeFlags& flags) {
   require_one_process("sft");
-  train::Recipe recipe = train::load_recipe(flags.recipe);
+  train::Recipe recipe = train::parse_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) train::set_digits_folder(recipe.data, flags.digits);
   const train::SftResult result =
       train::run_sft(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});

@@ -29,17 +29,26 @@ void read_curriculum(const toml::node& node, std::vector<CurriculumStage>& stage
   }
 }
 
+void read_share(TableReader& table, const char* key, double& share, const std::string& where) {
+  table.read(key, share);
+  if (share < 0 || share > 1)
+    fail(ErrorCode::kInvalidData, "{}: {} is {}, expected a share from 0 to 1", where, key, share);
+}
+
 void read_world(TableReader& table, WorldRecipe& world, const std::string& where) {
+  const auto share = [&](const char* key, double& value) { read_share(table, key, value, where); };
   table.read("digits_folder", world.digits_folder);
   table.read("tasks", world.tasks);
   table.read("questions_per_clip", world.questions_per_clip);
-  table.read("melody_share", world.melody_share);
-  table.read("thinking_share", world.thinking_share);
-  table.read("question_first_share", world.question_first_share);
-  table.read("paraphrase_share", world.paraphrase_share);
-  table.read("surrogate_share", world.surrogate_share);
-  table.read("self_cognition_share", world.self_cognition_share);
-  table.read("refusal_share", world.refusal_share);
+  share("melody_share", world.melody_share);
+  share("thinking_share", world.thinking_share);
+  share("question_first_share", world.question_first_share);
+  share("paraphrase_share", world.paraphrase_share);
+  share("surrogate_share", world.surrogate_share);
+  share("misheard_share", world.misheard_share);
+  share("cut_thought_share", world.cut_thought_share);
+  share("self_cognition_share", world.self_cognition_share);
+  share("refusal_share", world.refusal_share);
   table.read("mask_spectrogram", world.mask_spectrogram);
   if (const toml::node* node = table.child("curriculum")) {
     world.curriculum.clear();
@@ -64,7 +73,8 @@ void read_sources(const toml::node& node, DataRecipe& data, const std::string& w
     if (source.is_text) {
       source.world.tasks.clear();
       table.read("tasks", source.world.tasks);
-      table.read("thinking_share", source.world.thinking_share);
+      read_share(table, "thinking_share", source.world.thinking_share, where);
+      read_share(table, "cut_thought_share", source.world.cut_thought_share, where);
     }
     table.reject_unknown();
     data.sources.push_back(std::move(source));
@@ -113,9 +123,6 @@ void check_parts(const std::string& where, const OptimizerRecipe& optimizer) {
 void check(const RecipeReader& reader, const Recipe& recipe) {
   check_sft_numbers(reader.where(), recipe.optimizer, recipe.logging);
   reader.require(recipe.data.questions_per_clip > 0, "data.questions_per_clip must be at least 1");
-  const auto is_share = [](double share) { return share >= 0 && share <= 1; };
-  reader.require(is_share(recipe.data.self_cognition_share) && is_share(recipe.data.refusal_share),
-                 "data.self_cognition_share and data.refusal_share must be from 0 to 1");
   reader.require(recipe.data.jsonl.empty() || recipe.data.self_cognition_share == 0,
                  "data.self_cognition_share is of the sound world's clips: leave it out where "
                  "data.jsonl gives the samples");

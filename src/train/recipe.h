@@ -38,6 +38,12 @@ struct WorldRecipe {
   // Of the thoughts: in the words of a reader ("The text lists 3 and 7."), with the answer that
   // follows from the words. For a cold start whose thinking comes from text.
   double surrogate_share = 0;
+  // Of the other thoughts: one thing in them is heard wrongly, and the answer follows from that.
+  // For a model whose thinking errs now and then where its direct answers do not.
+  double misheard_share = 0;
+  // Of the thoughts: broken off at some word, as a thinking budget does it. Only the answer is in
+  // the loss, so the model learns to answer from what it has thought so far, not to break off.
+  double cut_thought_share = 0;
   // Of the world's clips: questions whether the model hears (train/data/self_cognition_source.h).
   double self_cognition_share = 0;
   double refusal_share = 0.06;  // of those: replies that deny it

@@ -143,6 +143,11 @@ std::string surrogate_thinking_for(Task task, const Truth& truth);
 // the sound: for kConflict, where Truth::conflicts().
 std::string surrogate_answer_for(Task task, const Truth& truth);
 
+// The clip as somebody hears it who gets one thing wrong: another digit, note or voice, one event
+// less where events are counted, the course of the loudness turned round. Where there is nothing
+// that could be (a steady loudness, one event to count), the truth itself. A function of `seed`.
+Truth misheard(Task task, const Truth& truth, uint64_t seed);
+
 enum class CorpusTexts : uint8_t {
   kFirstTasks,  // what models/tiny learned its tokenizer from
   kAll,         // all tasks, surrogate thoughts, and the texts of text_twins.h

@@ -106,6 +106,14 @@ Reply reply_with_thinking(const std::string& thinking, const std::string& answer
   return {"<think>\n", thinking + "\n</think>\n" + answer};
 }
 
+Reply reply_with_cut_thought(const Tokenizer& tokenizer, const std::string& thinking,
+                             const std::string& answer, double share) {
+  std::vector<TokenId> ids = tokenizer.encode_plain(thinking);
+  const auto kept = static_cast<size_t>(share * static_cast<double>(ids.size()));
+  ids.resize(std::clamp<size_t>(kept, 1, ids.size()));
+  return {"<think>\n" + tokenizer.decode(ids) + "\n</think>\n", answer};
+}
+
 Reply reply_without_thinking(const std::string& answer, EmptyThought empty) {
   if (empty == EmptyThought::kInLoss) return {"<think>\n", "\n</think>\n" + answer};
   return {"<think>\n\n</think>\n", answer};

@@ -55,6 +55,10 @@ struct Reply {
   std::vector<TokenId> sampled = {};
 };
 Reply reply_with_thinking(const std::string& thinking, const std::string& answer);
+// The same with the thought broken off after `share` (0..1) of its tokens, one at least, and given:
+// only the answer is to be written. So does a thinking budget end a thought.
+Reply reply_with_cut_thought(const Tokenizer& tokenizer, const std::string& thinking,
+                             const std::string& answer, double share);
 
 // Where the empty thought of a direct answer stands.
 enum class EmptyThought : uint8_t {

@@ -23,6 +23,7 @@ class RecipeSources {
   std::unique_ptr<ExampleSource> text(const WorldRecipe& world, uint64_t seed) const {
     return text_source({.tasks = world.tasks,
                         .thinking_share = world.thinking_share,
+                        .cut_thought_share = world.cut_thought_share,
                         .empty_thought = empty_thought()},
                        seed, tokenizer_);
   }

@@ -32,6 +32,7 @@ std::unique_ptr<ExampleSource> world_source(const WorldRecipe& recipe, uint64_t 
 struct TextSourceOptions {
   std::vector<std::string> tasks = {};  // world::text_tasks(); empty: all; they take turns
   double thinking_share = 0.75;         // of the replies; the others answer directly
+  double cut_thought_share = 0;         // of the thoughts: as WorldRecipe's
   EmptyThought empty_thought = EmptyThought::kInPrompt;
 };
 // Texts without sound, made on the fly (world/text_twins.h). Throws kUsage for an unknown task.

@@ -25,11 +25,9 @@ class TextSource : public ExampleSource {
         options_.tasks[index % count], training ? world::Split::kTrain : world::Split::kTest, seed,
         index / count);
     constexpr uint64_t kThinks = 5;  // a stream of its own
-    const bool thinks = Rng(seed, kThinks, index).chance(options_.thinking_share);
+    Rng rng(seed, kThinks, index);
     return make_example(tokenizer_, {},
-                        {{{{"user", {ContentPart::of_text(text.question)}}},
-                          thinks ? reply_with_thinking(text.thinking, text.answer)
-                                 : reply_without_thinking(text.answer, options_.empty_thought)}});
+                        {{{{"user", {ContentPart::of_text(text.question)}}}, reply(text, rng)}});
   }
 
   std::string fingerprint() const override {
@@ -37,6 +35,14 @@ class TextSource : public ExampleSource {
   }
 
  private:
+  Reply reply(const world::TextExample& text, Rng& rng) const {
+    if (!rng.chance(options_.thinking_share))
+      return reply_without_thinking(text.answer, options_.empty_thought);
+    if (options_.cut_thought_share > 0 && rng.chance(options_.cut_thought_share))
+      return reply_with_cut_thought(tokenizer_, text.thinking, text.answer, rng.uniform());
+    return reply_with_thinking(text.thinking, text.answer);
+  }
+
   TextSourceOptions options_;
   uint64_t seed_;
   const Tokenizer& tokenizer_;

@@ -222,15 +222,27 @@ class WorldSource : public ExampleSource {
     const auto text =
         ContentPart::of_text(world::question_for(task, recipe_.paraphrase_share, rng.next()));
     user.parts.insert(question_first ? user.parts.begin() : user.parts.end(), text);
-    const std::string answer = world::answer_for(task, truth);
-    const bool thinks = rng.chance(recipe_.thinking_share);
-    if (thinks && recipe_.surrogate_share > 0 && rng.chance(recipe_.surrogate_share))
-      return {{user},
-              reply_with_thinking(world::surrogate_thinking_for(task, truth),
-                                  world::surrogate_answer_for(task, truth))};
-    return {{user},
-            thinks ? reply_with_thinking(world::thinking_for(task, truth), answer)
-                   : reply_without_thinking(answer, empty_)};
+    return {{user}, reply(task, truth, rng)};
+  }
+
+  // What is off (a share of 0) draws no number, so that it changes no other sample.
+  Reply reply(Task task, const world::Truth& truth, Rng& rng) const {
+    const auto happens = [&](double share) { return share > 0 && rng.chance(share); };
+    if (!rng.chance(recipe_.thinking_share))
+      return reply_without_thinking(world::answer_for(task, truth), empty_);
+    std::string thinking, answer;
+    if (happens(recipe_.surrogate_share)) {
+      thinking = world::surrogate_thinking_for(task, truth);
+      answer = world::surrogate_answer_for(task, truth);
+    } else {
+      const world::Truth heard =
+          happens(recipe_.misheard_share) ? world::misheard(task, truth, rng.next()) : truth;
+      thinking = world::thinking_for(task, heard);
+      answer = world::answer_for(task, heard);
+    }
+    return happens(recipe_.cut_thought_share)
+               ? reply_with_cut_thought(tokenizer_, thinking, answer, rng.uniform())
+               : reply_with_thinking(thinking, answer);
   }
 
   WorldRecipe recipe_;

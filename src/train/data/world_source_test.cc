@@ -139,6 +139,56 @@ TEST_F(WorldSourceTest, SurrogatesLeadToWhatTheWordsSay) {
   EXPECT_NEAR(against, 15, 11);
 }
 
+TEST_F(WorldSourceTest, SomeThoughtsHearOneThingWrongly) {
+  DataRecipe some = recipe({"transcribe"});
+  some.questions_per_clip = 1;
+  const auto right = examples(some, 60);
+  some.misheard_share = 0.5;
+  const auto mixed = examples(some, 60);
+  int wrong = 0;
+  for (size_t i = 0; i < mixed.size(); ++i) {
+    const std::string text = text_of(mixed[i]);
+    const std::string answer = text.substr(text.find("</think>"));
+    wrong += text_of(right[i]).find(answer) == std::string::npos;
+    EXPECT_EQ(right[i].mels[0].values, mixed[i].mels[0].values);
+  }
+  EXPECT_NEAR(wrong, 30, 14);
+}
+
+// What is in the loss, and what stands before it.
+std::pair<std::string, std::string> reply_and_prompt(const TrainingExample& example) {
+  std::string reply, prompt;
+  for (size_t i = 0; i < example.labels.size(); ++i) {
+    if (example.labels[i] != kIgnore) reply += tokenizer().decode({&example.labels[i], 1});
+    if (i == 0 || example.labels[i - 1] == kIgnore)
+      prompt += tokenizer().decode({&example.ids[i], 1});
+  }
+  return {reply, prompt};
+}
+
+TEST_F(WorldSourceTest, CutThoughtsAreGivenAndOnlyTheAnswerIsLearned) {
+  DataRecipe cut = recipe({"sum"});
+  cut.questions_per_clip = 1;
+  const auto whole = examples(cut, 40);
+  cut.cut_thought_share = 1;
+  std::set<size_t> lengths;
+  const auto cuts = examples(cut, 40);
+  for (size_t i = 0; i < cuts.size(); ++i) {
+    const auto [thought, start] = reply_and_prompt(whole[i]);
+    const auto [answer, prompt] = reply_and_prompt(cuts[i]);
+    EXPECT_THAT(thought, ::testing::EndsWith("</think>\n" + answer));
+    EXPECT_THAT(answer, Not(HasSubstr("think")));
+    ASSERT_THAT(prompt, ::testing::StartsWith(start));
+    ASSERT_THAT(prompt, ::testing::EndsWith("\n</think>\n"));
+    const std::string given = prompt.substr(
+        start.size(), prompt.size() - start.size() - std::string("\n</think>\n").size());
+    EXPECT_FALSE(given.empty());
+    EXPECT_THAT(thought, ::testing::StartsWith(given));
+    lengths.insert(given.size());
+  }
+  EXPECT_GT(lengths.size(), 10U);
+}
+
 TEST(TextSource, IsTextWithTheWantedShareOfThinking) {
   const auto source = text_source({.thinking_share = 0.5}, 7, tokenizer());
   int thoughts = 0;
