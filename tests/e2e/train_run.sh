@@ -58,6 +58,8 @@ recipe = "reinforce.toml"
 [evaluation]
 examples_per_task = 2
 tasks = ["count-notes"]
+grounding_per_task = 2
+hearing_questions = 2
 END
 }
 state_of() { grep -A 3 "\"name\": \"$2\"" "$1/manifest.json" | grep -q '"state": "done"' && echo done || echo open; }
@@ -66,7 +68,7 @@ succeeds "$TRAIN" run whole.toml
 has out "$work/whole-model"
 has err "[1 of 2] listen (sft)" "[2 of 2] reinforce (rl)" "count-notes"
 [[ $(state_of whole listen) == done && $(state_of whole reinforce) == done ]] || failed "manifest: $(cat whole/manifest.json)"
-has whole/manifest.json '"with_thinking"' "$work/whole/listen/model"
+has whole/manifest.json '"with_thinking"' '"silence"' '"self_cognition_errors"' "$work/whole/listen/model"
 succeeds "$STAPES" ask --model "$work/whole-model" "$sample" "Which digits are spoken?"
 
 # Killed in each stage.

@@ -8,7 +8,9 @@
 
 namespace stapes::train {
 
-// As `stapes eval-world --json` writes it. Prints the table to stderr. Throws as evaluate_world.
+// What is asked for of "world" (as `stapes eval-world --json` writes it), "grounding" and "hearing" (as
+// `stapes eval-grounding --json`). Prints the tables to stderr. Throws as evaluate_world and
+// evaluate_grounding.
 nlohmann::ordered_json evaluate_model(const std::filesystem::path& model,
                                       const PipelineEvaluation& evaluation,
                                       const std::filesystem::path& digits_folder);

@@ -113,7 +113,7 @@ class PipelineRun {
 
   void score(const StageRecipe& stage) {
     StageEntry& entry = manifest_.entry(stage.name);
-    if (recipe_.evaluation.examples_per_task == 0 || !entry.scores.is_null()) return;
+    if (!recipe_.evaluation.any() || !entry.scores.is_null()) return;
     entry.scores = evaluate_model(model_of(stage), recipe_.evaluation, recipe_.digits_folder);
     manifest_.save();
   }

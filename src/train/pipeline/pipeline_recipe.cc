@@ -89,6 +89,8 @@ PipelineRecipe load_pipeline_recipe(const fs::path& path) {
   reader.section("evaluation", [&](TableReader& table) {
     table.read("examples_per_task", recipe.evaluation.examples_per_task);
     table.read("tasks", recipe.evaluation.tasks);
+    table.read("grounding_per_task", recipe.evaluation.grounding_per_task);
+    table.read("hearing_questions", recipe.evaluation.hearing_questions);
   });
   reader.finish();
   return recipe;

@@ -22,6 +22,9 @@ struct StageRecipe {
 struct PipelineEvaluation {
   int examples_per_task = 0;            // of the sound world, with thinking and without
   std::vector<std::string> tasks = {};  // empty: as `stapes eval-world`
+  int grounding_per_task = 0;  // `stapes eval-grounding --only tasks`: silence, other clips, claims
+  int hearing_questions = 0;   // held-out questions whether it hears, replies at temperature 1
+  bool any() const { return examples_per_task + grounding_per_task + hearing_questions > 0; }
 };
 
 struct PipelineRecipe {
