@@ -53,7 +53,8 @@ main() {
   scores "$here/cold-start"; grounding "$here/cold-start"
   train mgrd mgrd.toml "$here/mgrd" "run.seed=$((seed + 100))" "model.init=$here/cold-start/model"
   scores "$here/mgrd"; grounding "$here/mgrd"
-  train dpo dpo.toml "$here/dpo" "run.seed=$((seed + 200))" "model.init=$here/mgrd/model"
+  # From the cold start: distillation leaves no refusal that a preference could be learned from.
+  train dpo dpo.toml "$here/dpo" "run.seed=$((seed + 200))" "model.init=$here/cold-start/model"
   scores "$here/dpo"; hears "$here/dpo"
 }
 

@@ -25,6 +25,10 @@ toml::table parse_override(const std::string& override) {
     fail(ErrorCode::kUsage, "--set {}: expected KEY=VALUE, such as optimizer.seed=2", override);
   const std::string key = override.substr(0, equals), value = override.substr(equals + 1);
   if (auto table = parse(key + " = " + value); table && !value.empty()) return *table;
+  if (!value.empty() && std::string("[{\"'").find(value[0]) != std::string::npos)
+    fail(ErrorCode::kUsage,
+         "--set {}: {} begins as a list, a table or a string of TOML, but is none", override,
+         value);
   // Else a string, quoted as TOML does it: `x = "VALUE"`, with the key in place of x.
   std::ostringstream quoted;
   quoted << toml::table{{"x", value}};

@@ -54,6 +54,7 @@ TEST(RecipeOverridesTest, WhatCannotBeSetIsSaid) {
   EXPECT_THAT(error_of({"optimizer.seed"}), HasSubstr("expected KEY=VALUE"));
   EXPECT_THAT(error_of({"=3"}), HasSubstr("expected KEY=VALUE"));
   EXPECT_THAT(error_of({"a b=3"}), HasSubstr("cannot be a key"));
+  EXPECT_THAT(error_of({"data.tasks=[sum]"}), HasSubstr("begins as a list"));
   EXPECT_THAT(error_of({"optimizer=3"}), HasSubstr("optimizer is a table"));
   EXPECT_THAT(error_of({"name.first=3"}), HasSubstr("name is a value"));
   EXPECT_THAT(error_of({"optimizer.stepz=3"}), HasSubstr("unknown key optimizer.stepz"));
