@@ -10,7 +10,7 @@
 namespace stapes::cli {
 namespace {
 
-int run(const RecipeFlags& flags) {
+int run_pipeline(const RecipeFlags& flags) {
   require_one_process("run");
   train::PipelineRecipe recipe = train::load_pipeline_recipe(flags.recipe);
   if (!flags.digits.empty()) recipe.digits_folder = flags.digits;
@@ -29,7 +29,7 @@ int run(const RecipeFlags& flags) {
 
 Command add_train_run_command(CLI::App& program) {
   return add_recipe_command(program, "run", "All stages, one after the other (docs/training.md)",
-                            run);
+                            run_pipeline);
 }
 
 }  // namespace stapes::cli
