@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
+#include "spec/release_tokens.h"
 
 namespace stapes {
 namespace {

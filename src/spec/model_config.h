@@ -4,17 +4,12 @@
 // feed-forward width, V vocabulary.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace stapes {
-
-// The ends of a turn that every release uses; its own configuration code adds them to what
-// config.json lists: <|endoftext|>, <|im_end|>, <|EOT|>.
-inline constexpr std::array<int64_t, 3> kReleaseEosTokenIds = {151643, 151645, 151665};
 
 struct EncoderConfig {
   int64_t mel_bands = 128;       // n_mels, M

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "spec/model_config.h"
+#include "spec/release_tokens.h"
 
 namespace stapes {
 namespace fs = std::filesystem;
