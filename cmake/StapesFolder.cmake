@@ -1,4 +1,4 @@
-# stapes_folder(NAME [LINKS ...]): one library target per folder of src/.
+# stapes_folder(NAME [LINKS ...] [TESTS_ALONE SUITE ...]): one library target per folder of src/.
 # The link list is the rule of the ladder in docs/architecture.md: what is not named there cannot be used.
 # Sources are all *.cc below the folder; *_test.cc become the test program NAME_test.
 function(stapes_compile_options target)
@@ -35,8 +35,31 @@ function(stapes_unite target)
   endforeach()
 endfunction()
 
+# stapes_discover_tests(NAME [SUITE ...]): every test of NAME_test is a test of ctest, in a process of its own. Where
+# processes are slow to start, name the suites that need one: all others then run in two processes together, and what a
+# process prints says which test failed.
+function(stapes_discover_tests name)
+  set(alone "")
+  if(ARGN)
+    list(TRANSFORM ARGN APPEND ".*" OUTPUT_VARIABLE alone)
+    list(JOIN alone ":" alone)
+    foreach(shard 0 1)
+      add_test(NAME ${name}.together.${shard} COMMAND ${name}_test --gtest_filter=-${alone}
+               WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+      set_tests_properties(${name}.together.${shard} PROPERTIES TIMEOUT 600 COST 20 ENVIRONMENT
+                           "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${shard}")
+    endforeach()
+  endif()
+  set(cost 0)
+  if(alone)
+    set(cost 5)
+  endif()
+  gtest_discover_tests(${name}_test TEST_PREFIX ${name}. TEST_FILTER "${alone}" DISCOVERY_MODE PRE_TEST
+                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT 600 COST ${cost})
+endfunction()
+
 function(stapes_folder name)
-  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LINKS;TESTS_ALONE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
@@ -58,8 +81,7 @@ function(stapes_folder name)
     stapes_unite(${name}_test ${tests})
     # What is tested is optimized; the tests themselves need not be, and are half of all that is compiled.
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
-    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
-                         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT 600)
+    stapes_discover_tests(${name} ${arg_TESTS_ALONE})
   endif()
 endfunction()
 
