@@ -1,4 +1,4 @@
-# stapes_folder(NAME [LINKS ...]): one library target per folder of src/.
+# stapes_folder(NAME [LINKS ...] [TESTS_ALONE SUITE ...]): one library target per folder of src/.
 # The link list is the rule of the ladder in docs/architecture.md: what is not named there cannot be used.
 # Sources are all *.cc below the folder; *_test.cc become the test program NAME_test.
 function(stapes_compile_options target)
@@ -16,8 +16,50 @@ function(stapes_compile_options target)
   endif()
 endfunction()
 
+# With STAPES_UNITY: the FILES of one folder of the source tree become one translation unit of TARGET. What a file pays
+# for its headers and for the templates in them (five seconds with libtorch, two with JSON or GoogleTest) is paid once
+# per folder. Not for folders where speed is measured: their code is the same in every kind of build.
+set(STAPES_FILE_BY_FILE base audio text tensor ops model engine bench)
+function(stapes_unite target)
+  if(NOT STAPES_UNITY)
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  # g++ takes an included .cc for a header, in which types of an unnamed namespace would be a mistake.
+  target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  foreach(file ${ARGN})
+    cmake_path(GET file PARENT_PATH folder)
+    cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${CMAKE_SOURCE_DIR}/src)
+    string(MAKE_C_IDENTIFIER ${folder} group)
+    set_source_files_properties(${file} PROPERTIES UNITY_GROUP ${group})
+  endforeach()
+endfunction()
+
+# stapes_discover_tests(NAME [SUITE ...]): every test of NAME_test is a test of ctest, in a process of its own. Where
+# processes are slow to start, name the suites that need one: all others then run in two processes together, and what a
+# process prints says which test failed.
+function(stapes_discover_tests name)
+  set(alone "")
+  if(ARGN)
+    list(TRANSFORM ARGN APPEND ".*" OUTPUT_VARIABLE alone)
+    list(JOIN alone ":" alone)
+    foreach(shard 0 1)
+      add_test(NAME ${name}.together.${shard} COMMAND ${name}_test --gtest_filter=-${alone}
+               WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+      set_tests_properties(${name}.together.${shard} PROPERTIES TIMEOUT 600 COST 20 ENVIRONMENT
+                           "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${shard}")
+    endforeach()
+  endif()
+  set(cost 0)
+  if(alone)
+    set(cost 5)
+  endif()
+  gtest_discover_tests(${name}_test TEST_PREFIX ${name}. TEST_FILTER "${alone}" DISCOVERY_MODE PRE_TEST
+                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT 600 COST ${cost})
+endfunction()
+
 function(stapes_folder name)
-  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LINKS;TESTS_ALONE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
@@ -28,15 +70,18 @@ function(stapes_folder name)
   target_link_libraries(${target} PUBLIC ${arg_LINKS})
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
   stapes_compile_options(${target})
+  if(NOT name IN_LIST STAPES_FILE_BY_FILE)
+    stapes_unite(${target} ${sources})
+  endif()
   if(STAPES_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${target} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE STAPES_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     stapes_compile_options(${name}_test)
+    stapes_unite(${name}_test ${tests})
     # What is tested is optimized; the tests themselves need not be, and are half of all that is compiled.
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
-    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
-                         WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT 600)
+    stapes_discover_tests(${name} ${arg_TESTS_ALONE})
   endif()
 endfunction()
 

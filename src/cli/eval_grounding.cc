@@ -34,7 +34,7 @@ struct EvalGroundingOptions {
   bool json = false;
 };
 
-void show_progress(int64_t done, int64_t total) {
+void show_examples(int64_t done, int64_t total) {
   fmt::print(stderr, "\r{} of {} examples", done, total);
   if (done == total) fmt::print(stderr, "\n");
 }
@@ -71,7 +71,7 @@ int run_eval_grounding(EvalGroundingOptions& options) {
   const Generator generator = Generator::open(options.model.path(), options.engine.options());
   const bool watched = ::isatty(STDERR_FILENO) == 1;
   const GroundingEvalResult result = evaluate_grounding(
-      generator, world, options.eval, watched ? GroundingProgress(show_progress) : nullptr);
+      generator, world, options.eval, watched ? GroundingProgress(show_examples) : nullptr);
   write_stdout(options.json ? to_json(result) : to_table(result));
   return 0;
 }

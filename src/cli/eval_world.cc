@@ -28,7 +28,7 @@ struct EvalWorldOptions {
   bool json = false;
 };
 
-void show_progress(int64_t done, int64_t total) {
+void show_answered(int64_t done, int64_t total) {
   fmt::print(stderr, "\r{} of {} answered", done, total);
   if (done == total) fmt::print(stderr, "\n");
 }
@@ -48,7 +48,7 @@ int run_eval_world(EvalWorldOptions& options) {
   const Generator generator = Generator::open(options.model.path(), options.engine.options());
   const bool watched = ::isatty(STDERR_FILENO) == 1;
   const WorldEvalResult result = evaluate_world(generator, world, options.eval,
-                                                watched ? EvalProgress(show_progress) : nullptr);
+                                                watched ? EvalProgress(show_answered) : nullptr);
   write_stdout((options.json ? to_json(result) : to_table(result)) + '\n');
   return 0;
 }

@@ -21,7 +21,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Contours of an hour would be a file nobody reads.
-constexpr double kMaxSeconds = 600;
+constexpr double kMaxMeasuredSeconds = 600;
 constexpr double kContourHopSeconds = 0.05;
 
 struct MeasureOptions {
@@ -54,7 +54,7 @@ Json to_json(const PitchCourse& pitch) {
   return json;
 }
 
-Json to_json(const Sound& sound) {
+Json to_json(const stapes::Sound& sound) {
   Json json = to_json(sound.span);
   json["level_dbfs"] = number(sound.level_dbfs);
   // null: no pitch.
@@ -104,7 +104,7 @@ Json to_json(const Measurement& measured, const std::string& file) {
   json["pauses"] = Json::array();
   for (const TimeSpan& pause : measured.pauses) json["pauses"].push_back(to_json(pause));
   json["sounds"] = Json::array();
-  for (const Sound& sound : measured.sounds) json["sounds"].push_back(to_json(sound));
+  for (const stapes::Sound& sound : measured.sounds) json["sounds"].push_back(to_json(sound));
   json["contours"] = contours(measured);
   return json;
 }
@@ -134,7 +134,7 @@ Json to_json(const CheckedClaims& claims, const std::string& thought) {
 }
 
 int run_measure(const MeasureOptions& options) {
-  const AudioClip clip = load_audio_file(options.file, {.max_seconds = kMaxSeconds});
+  const AudioClip clip = load_audio_file(options.file, {.max_seconds = kMaxMeasuredSeconds});
   const Measurement measured = measure(clip);
   const CheckedClaims claims =
       reward::check_claims(reward::parse_claims(options.thought), {reward::facts_of(measured)});

@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kMostBands = 512;
 // A picture of an hour would be 360,000 pixels wide; nobody could open it.
-constexpr double kMaxSeconds = 300;
+constexpr double kMaxPictureSeconds = 300;
 
 struct MelOptions {
   std::string file;
@@ -24,7 +24,7 @@ struct MelOptions {
 };
 
 int run_mel(const MelOptions& options) {
-  const AudioClip clip = load_audio_file(options.file, {.max_seconds = kMaxSeconds});
+  const AudioClip clip = load_audio_file(options.file, {.max_seconds = kMaxPictureSeconds});
   const MelSpectrogram mel = LogMel(options.bands).compute(clip.samples);
   write_mel_png(options.png, mel);
   write_stdout(fmt::format("{}: {:.3f} s, {} frames of {} bands\n", options.png, clip.seconds(),

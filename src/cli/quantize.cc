@@ -55,9 +55,10 @@ int run_quantize(const Flags& flags) {
     });
   }
   if (!flags.report_file.empty())
-    write_file_atomically(flags.report_file,
-                          flags.report_file.ends_with(".csv") ? to_csv(report) : to_json(report));
-  write_stdout(to_text(report));
+    write_file_atomically(flags.report_file, flags.report_file.ends_with(".csv")
+                                                 ? to_csv(report)
+                                                 : cli::to_json(report));
+  write_stdout(cli::to_text(report));
   return 0;
 }
 
@@ -81,7 +82,8 @@ Command add_quantize_command(CLI::App& program) {
   app->add_option("--report", flags->report_file,
                   "Write the error of every tensor to FILE.json or FILE.csv")
       ->type_name("FILE");
-  app->add_option("--threads", flags->options.threads, "Threads to compute with; 0: one for each core it may use")
+  app->add_option("--threads", flags->options.threads,
+                  "Threads to compute with; 0: one for each core it may use")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""));
   app->add_flag("--force", flags->force, "Replace a file that exists");

@@ -10,7 +10,7 @@
 namespace stapes::cli {
 namespace {
 
-int run(const RecipeFlags& flags) {
+int run_dpo(const RecipeFlags& flags) {
   require_one_process("dpo");
   train::DpoRecipe recipe = train::parse_dpo_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
@@ -35,7 +35,7 @@ int run(const RecipeFlags& flags) {
 Command add_train_dpo_command(CLI::App& program) {
   return add_recipe_command(
       program, "dpo",
-      "Preference training (DPO): that the model knows that it hears (docs/training.md)", run);
+      "Preference training (DPO): that the model knows that it hears (docs/training.md)", run_dpo);
 }
 
 }  // namespace stapes::cli

@@ -12,13 +12,13 @@
 namespace stapes::cli {
 namespace {
 
-struct Flags {
+struct InitFlags {
   std::filesystem::path folder;
   train::InitOptions options;
   std::string dtype = "bf16";
 };
 
-int run(Flags& flags) {
+int init_model(InitFlags& flags) {
   if (std::filesystem::exists(flags.folder / "config.json"))
     fail(ErrorCode::kUsage, "{} already holds a model; name another folder", flags.folder.string());
   flags.options.dtype = flags.dtype == "f32"   ? DType::kF32
@@ -34,7 +34,7 @@ int run(Flags& flags) {
 }  // namespace
 
 Command add_train_init_command(CLI::App& program) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<InitFlags>();
   CLI::App* app =
       add_subcommand(program, "init", "[OPTIONS] MODEL", "Make a random model in a new folder");
   app->add_option("MODEL", flags->folder, "Folder to write")->required();
@@ -54,7 +54,7 @@ Command add_train_init_command(CLI::App& program) {
   app->add_option("--dtype", flags->dtype, "Stored as")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}))
       ->capture_default_str();
-  return {app, [flags] { return run(*flags); }};
+  return {app, [flags] { return init_model(*flags); }};
 }
 
 }  // namespace stapes::cli

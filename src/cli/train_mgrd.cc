@@ -10,7 +10,7 @@
 namespace stapes::cli {
 namespace {
 
-int run(const RecipeFlags& flags) {
+int run_mgrd(const RecipeFlags& flags) {
   require_one_process("mgrd");
   train::MgrdRecipe recipe = train::parse_mgrd_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
@@ -31,7 +31,7 @@ Command add_train_mgrd_command(CLI::App& program) {
   return add_recipe_command(
       program, "mgrd",
       "Distil thoughts that are about the sound, and train on them, in rounds (docs/training.md)",
-      run);
+      run_mgrd);
 }
 
 }  // namespace stapes::cli

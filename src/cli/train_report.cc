@@ -15,21 +15,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Flags {
+struct ReportFlags {
   std::vector<fs::path> runs;
   fs::path out;
   std::string title;
   size_t samples = 300;
 };
 
-fs::path page_path(const Flags& flags) {
+fs::path page_path(const ReportFlags& flags) {
   if (!flags.out.empty()) return flags.out;
   if (flags.runs.size() > 1)
     fail(ErrorCode::kUsage, "several runs were given: say with --out where the page goes");
   return flags.runs.front() / "report.html";
 }
 
-int run(const Flags& flags) {
+int write_report(const ReportFlags& flags) {
   const fs::path out = page_path(flags);
   std::vector<report::RunReport> runs;
   for (const fs::path& folder : flags.runs)
@@ -49,7 +49,7 @@ int run(const Flags& flags) {
 }  // namespace
 
 Command add_train_report_command(CLI::App& program) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ReportFlags>();
   CLI::App* app = add_subcommand(program, "report", "[OPTIONS] RUN...",
                                  "One HTML page of a run, or of several beside each other "
                                  "(docs/training.md)");
@@ -58,7 +58,7 @@ Command add_train_report_command(CLI::App& program) {
   app->add_option("--title", flags->title, "Its title, instead of the run's name");
   app->add_option("--samples", flags->samples, "At most so many replies of each run")
       ->capture_default_str();
-  return {app, [flags] { return run(*flags); }};
+  return {app, [flags] { return write_report(*flags); }};
 }
 
 }  // namespace stapes::cli

@@ -10,7 +10,7 @@
 namespace stapes::cli {
 namespace {
 
-int run(const RecipeFlags& flags) {
+int run_rl(const RecipeFlags& flags) {
   train::RlRecipe recipe = train::parse_rl_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
   const train::Ranks ranks(train::placement_from_environment());
@@ -33,7 +33,7 @@ int run(const RecipeFlags& flags) {
 Command add_train_rl_command(CLI::App& program) {
   return add_recipe_command(
       program, "rl",
-      "Reinforcement learning with verified rewards: PPO, GRPO, RLOO (docs/training.md)", run);
+      "Reinforcement learning with verified rewards: PPO, GRPO, RLOO (docs/training.md)", run_rl);
 }
 
 }  // namespace stapes::cli

@@ -11,7 +11,7 @@
 namespace stapes::cli {
 namespace {
 
-int run(const RecipeFlags& flags) {
+int run_pipeline(const RecipeFlags& flags) {
   require_one_process("run");
   if (!flags.set.empty())
     fail(ErrorCode::kUsage,
@@ -33,7 +33,7 @@ int run(const RecipeFlags& flags) {
 
 Command add_train_run_command(CLI::App& program) {
   return add_recipe_command(program, "run", "All stages, one after the other (docs/training.md)",
-                            run);
+                            run_pipeline);
 }
 
 }  // namespace stapes::cli

@@ -10,7 +10,7 @@
 namespace stapes::cli {
 namespace {
 
-int run(const RecipeFlags& flags) {
+int run_sft(const RecipeFlags& flags) {
   require_one_process("sft");
   train::Recipe recipe = train::parse_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) train::set_digits_folder(recipe.data, flags.digits);
@@ -30,7 +30,7 @@ int run(const RecipeFlags& flags) {
 Command add_train_sft_command(CLI::App& program) {
   return add_recipe_command(
       program, "sft", "Supervised fine-tuning: encoder, adaptor and decoder (docs/training.md)",
-      run);
+      run_sft);
 }
 
 }  // namespace stapes::cli

@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Flags {
+struct ShowFlags {
   fs::path what, model, digits;
   uint64_t count = 3, index = 0;
 };
@@ -49,7 +49,7 @@ bool in_colour() {
   return stdout_is_terminal() && (no_colour == nullptr || *no_colour == '\0');
 }
 
-void print(const train::ExampleSource& source, const Tokenizer& tokenizer, const Flags& flags,
+void print(const train::ExampleSource& source, const Tokenizer& tokenizer, const ShowFlags& flags,
            uint64_t per_step) {
   const train::ShowStyle style{.colour = in_colour()};
   const uint64_t end = source.count() == 0 ? std::numeric_limits<uint64_t>::max() : source.count();
@@ -77,7 +77,7 @@ int report(const train::Quarantine& quarantine) {
 }
 
 // In the order of training.
-int show_recipe(const Flags& flags) {
+int show_recipe(const ShowFlags& flags) {
   train::Recipe recipe = train::load_recipe(flags.what);
   if (!flags.digits.empty()) train::set_digits_folder(recipe.data, flags.digits);
   const fs::path model = flags.model.empty() ? recipe.model.init : flags.model;
@@ -90,7 +90,7 @@ int show_recipe(const Flags& flags) {
 }
 
 // In the order of the file.
-int show_lines(const Flags& flags) {
+int show_lines(const ShowFlags& flags) {
   const TextAndMel parts = read_model(flags.model.empty() ? ModelFlag().path() : flags.model);
   train::Quarantine quarantine(std::numeric_limits<int64_t>::max(), {});
   try {
@@ -104,14 +104,14 @@ int show_lines(const Flags& flags) {
   return report(quarantine);
 }
 
-int run(const Flags& flags) {
+int show(const ShowFlags& flags) {
   return flags.what.extension() == ".toml" ? show_recipe(flags) : show_lines(flags);
 }
 
 }  // namespace
 
 Command add_train_show_command(CLI::App& program) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ShowFlags>();
   CLI::App* app = add_subcommand(
       program, "show", "[OPTIONS] RECIPE.toml|FILE.jsonl",
       "Print samples with their loss mask: what the model is trained to write (docs/training.md)");
@@ -125,7 +125,7 @@ Command add_train_show_command(CLI::App& program) {
   app->add_option("--digits", flags->digits, "Folder of spoken digits, instead of the recipe's");
   app->add_option("--count", flags->count, "How many samples")->capture_default_str();
   app->add_option("--index", flags->index, "The first of them, from 0")->capture_default_str();
-  return {app, [flags] { return run(*flags); }};
+  return {app, [flags] { return show(*flags); }};
 }
 
 }  // namespace stapes::cli

@@ -15,10 +15,7 @@ using testing::fast_ops;
 using testing::identical;
 using testing::kF32Epsilon;
 using testing::random_values;
-
-std::unique_ptr<Ops> reference_ops() {
-  return make_ops(OpsLevel::kReference);
-}
+using testing::reference_ops;
 
 // Scores of unit normal q and k have sums of W products over sqrt(W): an absolute error of about
 // 8 eps sqrt(W), which is the relative error of a weight; values are averaged with these weights
@@ -196,7 +193,7 @@ std::vector<float> attend(const Ops& ops, Heads shape, const std::vector<Part>& 
   return y;
 }
 
-constexpr std::array kDTypes{DType::kF32, DType::kBF16, DType::kI8, DType::kI16};
+constexpr std::array kCacheDTypes{DType::kF32, DType::kBF16, DType::kI8, DType::kI16};
 constexpr std::array kShapes{Heads{1, 1, 5},  Heads{2, 1, 16}, Heads{6, 2, 32},
                              Heads{5, 1, 20}, Heads{8, 2, 33}, Heads{7, 1, 128}};
 
@@ -205,7 +202,7 @@ TEST(AttentionPaged, EveryLevelIsTheReference) {
   for (const Heads& shape : kShapes) {
     for (const int64_t tokens : {1, 3, 15, 16, 17, 40}) {
       Rng rng(2);
-      for (const DType dtype : kDTypes) {
+      for (const DType dtype : kCacheDTypes) {
         const PagedSequence sequence(rng, shape, tokens, 16, dtype);
         const std::vector<float> expected =
             attend(*reference_ops(), shape, {{&sequence, 0, tokens}});
@@ -227,7 +224,7 @@ TEST(AttentionPaged, EveryLevelIsTheReference) {
 TEST(AttentionPaged, LongPastsAreJoinedFromChunks) {
   const Heads shape{6, 1, 40};
   const int64_t tokens = 1100;
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : kCacheDTypes) {
     Rng rng(8);
     const PagedSequence sequence(rng, shape, tokens, 16, dtype);
     for (const auto& ops : fast_ops()) {
@@ -291,7 +288,7 @@ TEST(AttentionPaged, QueryHeadsReadTheirGroupsKeys) {
 
 TEST(AttentionPaged, PagesOfAnySizeAreOneFlatPageBitForBit) {
   for (const Heads& shape : kShapes) {
-    for (const DType dtype : kDTypes) {
+    for (const DType dtype : kCacheDTypes) {
       const int64_t tokens = 37;
       Rng rng(5);
       const PagedSequence flat(rng, shape, tokens, 48, dtype);
@@ -312,7 +309,7 @@ TEST(AttentionPaged, PagesOfAnySizeAreOneFlatPageBitForBit) {
 TEST(AttentionPaged, ChunksAreTheWholeBitForBit) {
   const Heads shape{6, 2, 40};
   const int64_t tokens = 41;
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : kCacheDTypes) {
     for (const auto& ops : fast_ops()) {
       Rng rng(6);
       const PagedSequence whole(rng, shape, tokens, 16, dtype);
@@ -335,7 +332,7 @@ TEST(AttentionPaged, ChunksAreTheWholeBitForBit) {
 
 TEST(AttentionPaged, ARaggedBatchIsItsSinglesBitForBit) {
   const Heads shape{5, 1, 20};
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : kCacheDTypes) {
     for (const auto& ops : fast_ops()) {
       Rng rng(7);
       const PagedSequence a(rng, shape, 30, 16, dtype);

@@ -71,7 +71,7 @@ void expect_near(std::span<const float> stored, std::span<const float> values, s
     EXPECT_LE(std::abs(stored[i] - values[i]), step * 0.501F) << "component " << i;
 }
 
-std::vector<std::pair<DType, int64_t>> cases() {
+std::vector<std::pair<DType, int64_t>> slot_cases() {
   std::vector<std::pair<DType, int64_t>> all;
   for (const DType dtype : {DType::kI8, DType::kI16}) {
     for (const int64_t width : {1, 31, 32, 40, 128}) all.emplace_back(dtype, width);
@@ -80,7 +80,7 @@ std::vector<std::pair<DType, int64_t>> cases() {
 }
 
 TEST(KvSlot, IntegersAreWithinHalfAStep) {
-  for (const auto& [dtype, width] : cases()) {
+  for (const auto& [dtype, width] : slot_cases()) {
     IntegerPages pages(dtype, width);
     const float limit = dtype == DType::kI8 ? 127 : 8191;
     Rng rng(1);
@@ -119,7 +119,7 @@ TEST(KvSlot, AnOutlyingComponentCostsItsOwnBlockOnly) {
 }
 
 TEST(KvSlot, ZerosStayZero) {
-  for (const auto& [dtype, width] : cases()) {
+  for (const auto& [dtype, width] : slot_cases()) {
     IntegerPages pages(dtype, width);
     const std::vector<float> zeros(static_cast<size_t>(kHeads * width), 0.0F);
     const std::vector<float> one_head(static_cast<size_t>(width), 0.0F);

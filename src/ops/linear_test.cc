@@ -14,7 +14,7 @@ using testing::norm;
 using testing::random_values;
 using testing::RandomWeight;
 
-constexpr DType kDTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
+constexpr DType kWeightDTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
 
 struct LinearCase {
   int64_t rows;
@@ -45,7 +45,7 @@ TEST(Linear, EveryLevelIsTheReferenceForAllRemainders) {
   Rng rng(1);
   const auto tables = fast_ops();
   const auto reference = make_ops(OpsLevel::kReference);
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : kWeightDTypes) {
     for (const LinearCase& c : linear_cases()) {
       const std::vector<float> x = random_values(rng, c.rows * c.inputs);
       const RandomWeight weight(rng, dtype, {c.outputs, c.inputs});
@@ -74,7 +74,7 @@ TEST(Linear, RowsHaveTheSameBitsAloneAndTogether) {
   const int64_t inputs = 2100;
   const int64_t outputs = 37;
   const std::vector<float> x = random_values(rng, rows * inputs);
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : kWeightDTypes) {
     const RandomWeight weight(rng, dtype, {outputs, inputs});
     for (const auto& ops : fast_ops()) {
       std::vector<float> together(static_cast<size_t>(rows * outputs));
@@ -194,7 +194,7 @@ TEST(Conv1d, EveryLevelIsTheReference) {
   Rng rng(4);
   const auto tables = fast_ops();
   const auto reference = make_ops(OpsLevel::kReference);
-  for (const DType dtype : kDTypes) {
+  for (const DType dtype : kWeightDTypes) {
     for (int64_t frames = 1; frames <= 9; ++frames) {
       for (const int64_t stride : {1, 2}) {
         const int64_t channels = 3 + frames * 4;

@@ -18,12 +18,9 @@ using testing::identical;
 using testing::kF32Epsilon;
 using testing::random_values;
 using testing::RandomWeight;
+using testing::reference_ops;
 
 constexpr int64_t kLongest = 70;  // four vectors of 16 and every remainder
-
-std::unique_ptr<Ops> reference_ops() {
-  return make_ops(OpsLevel::kReference);
-}
 
 // Mean and variance are sums of N terms of one sign (for the variance): relative error of some eps.
 // Each value then sees a few roundings of numbers as large as |x - mean| / deviation · |weight|, at

@@ -56,6 +56,10 @@ inline double norm(std::span<const float> values) {
 
 inline constexpr double kF32Epsilon = 0x1p-24;  // the largest relative error of one rounding
 
+inline std::unique_ptr<Ops> reference_ops() {
+  return make_ops(OpsLevel::kReference);
+}
+
 // Every fast table that this machine can run, with more threads than it may have cores.
 inline std::vector<std::unique_ptr<Ops>> fast_ops(int threads = 3) {
   std::vector<std::unique_ptr<Ops>> tables;

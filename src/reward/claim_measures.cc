@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 6> kPauseWords = {"pause", "pauses", "gap
 constexpr std::array<std::string_view, 8> kNoiseWords = {"noise", "noisy",   "hiss",    "static",
                                                          "hum",   "crackle", "chatter", "hissing"};
 // Part of the whole, so no count of it.
-constexpr std::array<std::string_view, 18> kParts = {
+constexpr std::array<std::string_view, 18> kCountedParts = {
     "first", "last",      "next", "other", "another", "these", "those", "both",  "of",
     "final", "remaining", "than", "least", "most",    "over",  "under", "every", "each"};
 
@@ -214,7 +214,7 @@ void read_counts(const ReadSentence& sentence, std::vector<Claim>& claims) {
       number = NumberAt{sentence.word(i) == "no" ? 0.0 : 1.0, 1};
     if (!number || number->value < 0) continue;
     const size_t last = i + number->count - 1;
-    const bool part = i > 0 && is_any_of(sentence.word(i - 1), kParts);
+    const bool part = i > 0 && is_any_of(sentence.word(i - 1), kCountedParts);
     for (size_t thing = last + 1; thing <= last + 1 + kMostAdjectives && thing < words.size();
          ++thing) {
       if (sentence.separator_after(thing - 1) == ',') break;

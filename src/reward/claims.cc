@@ -33,7 +33,7 @@ constexpr std::array<std::string_view, 24> kDown = {
     "descending", "downward",   "downwards", "lower",     "softer",   "quieter"};
 constexpr std::array<std::string_view, 9> kEven = {
     "steady", "constant", "flat", "stable", "even", "same", "unchanged", "unchanging", "monotone"};
-constexpr std::array<std::string_view, 9> kDenials = {
+constexpr std::array<std::string_view, 9> kNegations = {
     "not", "no", "never", "without", "neither", "nor", "cannot", "hardly", "absence"};
 constexpr std::array<std::string_view, 8> kRoughly = {
     "about", "around", "approximately", "roughly", "nearly", "some", "approx", "almost"};
@@ -108,7 +108,7 @@ bool is_denied(const ReadSentence& sentence, size_t index, size_t reach) {
     if (sentence.separator_after(index - step) == ',') return false;
     const std::string& word = sentence.word(index - step);
     if (word == "but" || word == "only" || word == "just") return false;
-    if (is_any_of(word, kDenials) || word.ends_with("n't")) return true;
+    if (is_any_of(word, kNegations) || word.ends_with("n't")) return true;
   }
   return false;
 }

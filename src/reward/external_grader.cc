@@ -27,7 +27,7 @@ Json line_of(const GradeItem& item) {
           {"row", item.row}};
 }
 
-Grade no_score(const std::string& reason) {
+Grade ungraded(const std::string& reason) {
   return {.score = std::nullopt, .found = {}, .reason = reason};
 }
 
@@ -41,7 +41,7 @@ std::optional<Grade> grade_of(const Json& json) {
   if (score.is_boolean()) return Grade{score.get<bool>() ? 1.0 : 0.0, {}, reason};
   if (score.is_number() && std::isfinite(score.get<double>()))
     return Grade{score.get<double>(), {}, reason};
-  return no_score(reason.empty() ? "the grader gave no score" : reason);
+  return ungraded(reason.empty() ? "the grader gave no score" : reason);
 }
 
 class CommandGrader : public ExternalGrader {
@@ -111,7 +111,7 @@ ExternalGrader::ExternalGrader(std::string identity, const ExternalLimits& limit
 }
 
 std::vector<Grade> ExternalGrader::grade(std::span<const GradeItem> items) {
-  std::vector<Grade> grades(items.size(), no_score("it was not graded"));
+  std::vector<Grade> grades(items.size(), ungraded("it was not graded"));
   std::vector<size_t> unknown;
   for (size_t i = 0; i < items.size(); ++i) {
     const auto cached = cache_.find(identity_ + '\n' + dump(line_of(items[i])));
@@ -158,7 +158,7 @@ void ExternalGrader::grade_batch(std::span<const GradeItem> items, std::span<con
     const auto found = results.find(i);
     if (found == results.end()) {
       grades[which[i]] =
-          no_score(failure.empty() ? "the grader gave no score" : "the grader failed: " + failure);
+          ungraded(failure.empty() ? "the grader gave no score" : "the grader failed: " + failure);
       continue;
     }
     grades[which[i]] = found->second;

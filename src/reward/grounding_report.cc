@@ -5,7 +5,7 @@
 namespace stapes::reward {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::array<const char*, kFilterStages> kNames = {
     "whole",   "reasoning",   "hears",    "right",  "names-sound",
@@ -80,7 +80,7 @@ class Filter {
   const GroundingOptions& options_;
 };
 
-Json to_json(const CheckedClaim& checked) {
+OrderedJson to_json(const CheckedClaim& checked) {
   const Claim& claim = checked.claim;
   return {{"kind", name(claim.kind)},
           {"begin", claim.begin},
@@ -89,15 +89,15 @@ Json to_json(const CheckedClaim& checked) {
           {"reason", checked.reason}};
 }
 
-Json to_json(const Grade& grade) {
-  return {{"score", grade.score ? Json(*grade.score) : Json(nullptr)},
+OrderedJson to_json(const Grade& grade) {
+  return {{"score", grade.score ? OrderedJson(*grade.score) : OrderedJson(nullptr)},
           {"found", grade.found},
           {"reason", grade.reason}};
 }
 
-Json to_json(const JudgeVerdict& verdict) {
+OrderedJson to_json(const JudgeVerdict& verdict) {
   const auto value = [](const std::optional<bool>& decided) {
-    return decided ? Json(*decided) : Json(nullptr);
+    return decided ? OrderedJson(*decided) : OrderedJson(nullptr);
   };
   return {
       {"names_sound", value(verdict.names_sound)}, {"leans_on_text", value(verdict.leans_on_text)},
@@ -140,14 +140,16 @@ GroundingReport check_grounding(const GroundingInput& input, const GroundingOpti
 }
 
 nlohmann::ordered_json to_json(const GroundingReport& report) {
-  Json json = {{"stage", name(report.stage)}, {"kept", report.kept()}, {"reason", report.reason}};
+  OrderedJson json = {
+      {"stage", name(report.stage)}, {"kept", report.kept()}, {"reason", report.reason}};
   json["reasoning_present"] = report.reasoning.present;
-  json["refusal"] = report.refusal ? Json(report.refusal->phrase) : Json(nullptr);
-  json["grade"] = report.grade ? to_json(*report.grade) : Json(nullptr);
+  json["refusal"] = report.refusal ? OrderedJson(report.refusal->phrase) : OrderedJson(nullptr);
+  json["grade"] = report.grade ? to_json(*report.grade) : OrderedJson(nullptr);
   json["names_sound"] = {{"passed", report.names_sound.passed},
                          {"reason", report.names_sound.reason}};
-  json["leans_on_text"] = report.surrogate() ? Json(report.no_text.reason) : Json(nullptr);
-  json["claims"] = Json::array();
+  json["leans_on_text"] =
+      report.surrogate() ? OrderedJson(report.no_text.reason) : OrderedJson(nullptr);
+  json["claims"] = OrderedJson::array();
   for (const CheckedClaim& checked : report.claims) json["claims"].push_back(to_json(checked));
   json["true_claims"] = report.true_claims;
   json["false_claims"] = report.false_claims;
@@ -155,7 +157,7 @@ nlohmann::ordered_json to_json(const GroundingReport& report) {
   json["coherence"] = {{"steps_follow", report.coherence.steps_follow},
                        {"gives_answer", name(report.coherence.gives_answer)},
                        {"reasons", report.coherence.reasons}};
-  json["judge"] = report.judged ? to_json(*report.judged) : Json(nullptr);
+  json["judge"] = report.judged ? to_json(*report.judged) : OrderedJson(nullptr);
   return json;
 }
 
@@ -178,7 +180,7 @@ void GroundingFunnel::add(const GroundingFunnel& other) {
 }
 
 nlohmann::ordered_json GroundingFunnel::to_json() const {
-  Json dropped = Json::object();
+  OrderedJson dropped = OrderedJson::object();
   for (size_t i = 0; i + 1 < kFilterStages; ++i) dropped[kNames[i]] = counts_[i];
   return {
       {"replies", replies_},

@@ -29,7 +29,7 @@ GroundingInput input(const std::string& thinking, const std::string& answer, boo
   return input;
 }
 
-struct Case {
+struct FilteredThought {
   const char* thinking;
   const char* answer;
   FilterStage stage;
@@ -38,23 +38,24 @@ struct Case {
 
 TEST(GroundingReport, EachStageDropsWhatItIsFor) {
   for (const auto& [thinking, answer, stage, reason] : {
-           Case{"First I hear 3, second 7. 3 + 7 = 10.", "10", FilterStage::kKept, ""},
-           Case{"First I hear 3, second 7. 3 + 7 = 10.", "", FilterStage::kWhole, "no answer"},
-           Case{"Ten", "10", FilterStage::kReasoning, "1 words"},
-           Case{"I cannot listen to audio, so I guess that it is ten.", "10", FilterStage::kHears,
-                "cannot listen"},
-           Case{"First I hear 3, second 7. 3 + 7 = 10.", "11", FilterStage::kRight,
-                "another answer"},
-           Case{"It must be ten because most sums are.", "10", FilterStage::kNamesSound,
-                "nothing that is heard"},
-           Case{"According to the transcript: first I hear 3, second 7. 3 + 7 = 10.", "10",
-                FilterStage::kNoText, "According to the transcript"},
-           Case{"First I hear 4, second 6. 4 + 6 = 10.", "10", FilterStage::kTrueClaims,
-                "digit 1 is 3"},
-           Case{"The speaker has a low voice, so the sum is 10.", "10", FilterStage::kTrueClaims,
-                "0 true claims"},
-           Case{"First I hear 3, second 7. 3 + 7 = 11. 11 - 1 = 10.", "10", FilterStage::kCoherent,
-                "3 + 7 = 11"},
+           FilteredThought{"First I hear 3, second 7. 3 + 7 = 10.", "10", FilterStage::kKept, ""},
+           FilteredThought{"First I hear 3, second 7. 3 + 7 = 10.", "", FilterStage::kWhole,
+                           "no answer"},
+           FilteredThought{"Ten", "10", FilterStage::kReasoning, "1 words"},
+           FilteredThought{"I cannot listen to audio, so I guess that it is ten.", "10",
+                           FilterStage::kHears, "cannot listen"},
+           FilteredThought{"First I hear 3, second 7. 3 + 7 = 10.", "11", FilterStage::kRight,
+                           "another answer"},
+           FilteredThought{"It must be ten because most sums are.", "10", FilterStage::kNamesSound,
+                           "nothing that is heard"},
+           FilteredThought{"According to the transcript: first I hear 3, second 7. 3 + 7 = 10.",
+                           "10", FilterStage::kNoText, "According to the transcript"},
+           FilteredThought{"First I hear 4, second 6. 4 + 6 = 10.", "10", FilterStage::kTrueClaims,
+                           "digit 1 is 3"},
+           FilteredThought{"The speaker has a low voice, so the sum is 10.", "10",
+                           FilterStage::kTrueClaims, "0 true claims"},
+           FilteredThought{"First I hear 3, second 7. 3 + 7 = 11. 11 - 1 = 10.", "10",
+                           FilterStage::kCoherent, "3 + 7 = 11"},
        }) {
     const GroundingReport report = check_grounding(input(thinking, answer));
     EXPECT_EQ(report.stage, stage) << thinking << " -> " << name(report.stage);

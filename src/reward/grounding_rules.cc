@@ -57,10 +57,11 @@ bool is_heard_words(const Claim& claim) {
 }
 
 bool is_negated_before(std::span<const Word> words, size_t index) {
-  static constexpr std::array<std::string_view, 8> kDenials = {
+  static constexpr std::array<std::string_view, 8> kDenyingWords = {
       "no", "not", "without", "never", "rather", "instead", "isn't", "don't"};
   for (size_t step = 1; step <= std::min<size_t>(index, 4); ++step)
-    if (is_any_of(words[index - step].text, kDenials) || words[index - step].text.ends_with("n't"))
+    if (is_any_of(words[index - step].text, kDenyingWords) ||
+        words[index - step].text.ends_with("n't"))
       return true;
   return false;
 }

@@ -172,12 +172,12 @@ TEST(PreferencePairs, LimitsAndTheCallersWord) {
 TEST(PreferencePairs, JsonlThatDpoReads) {
   const SampledReplies replies{"Can you hear it?", "clips/a.wav", {}};
   const auto line = to_jsonl(replies, {.prompt = 0, .chosen = kHears, .rejected = kRefuses});
-  const auto json = nlohmann::json::parse(line);
-  EXPECT_EQ(json["messages"][0]["content"], "<audio>Can you hear it?");
-  EXPECT_EQ(json["messages"][1]["role"], "assistant");
-  EXPECT_EQ(json["messages"][1]["content"], "<think>\n" + kHears);
-  EXPECT_EQ(json["rejected_response"], "<think>\n" + kRefuses);
-  EXPECT_EQ(json["audios"][0], "clips/a.wav");
+  const auto pair = nlohmann::json::parse(line);
+  EXPECT_EQ(pair["messages"][0]["content"], "<audio>Can you hear it?");
+  EXPECT_EQ(pair["messages"][1]["role"], "assistant");
+  EXPECT_EQ(pair["messages"][1]["content"], "<think>\n" + kHears);
+  EXPECT_EQ(pair["rejected_response"], "<think>\n" + kRefuses);
+  EXPECT_EQ(pair["audios"][0], "clips/a.wav");
   EXPECT_EQ(line.find('\n'), std::string::npos);
 }
 

@@ -113,24 +113,24 @@ TEST(ProtocolPage, LimitsAreThoseOfThePage) {
   const auto says = [&](const std::string& line) {
     EXPECT_NE(page.find(line), std::string::npos) << line;
   };
-  const auto seconds = [](std::chrono::milliseconds time) {
+  const auto in_seconds = [](std::chrono::milliseconds time) {
     return std::to_string(time.count() / 1000) + " s";
   };
   const HttpOptions& http = options.http;
   says("| request line and headers | " + std::to_string(http.read.header_bytes >> 10) + " KiB, " +
        std::to_string(http.read.header_count) + " headers | 431 |");
   says("| connections | `--max-connections`, " + std::to_string(http.max_connections));
-  says("| time for headers, for a body | " + seconds(http.head_time) + ", " +
-       seconds(http.body_time) + " | 408 |");
-  says("| time without a request | " + seconds(http.idle_time) + ", in a new connection " +
-       seconds(http.head_time) + " |");
+  says("| time for headers, for a body | " + in_seconds(http.head_time) + ", " +
+       in_seconds(http.body_time) + " | 408 |");
+  says("| time without a request | " + in_seconds(http.idle_time) + ", in a new connection " +
+       in_seconds(http.head_time) + " |");
   says("| requests sent in advance | " + std::to_string(http.max_unread_bytes >> 10) + " KiB |");
   says("together | " + std::to_string(http.max_request_bytes >> 30) + " GiB | 429 |");
   says("read and decoded | " + std::to_string(options.max_waiting_work) + " | 429 |");
   says("`--max-queue`, " + std::to_string(EngineOptions().max_queued_requests) + " |");
-  says("not taken within " + seconds(http.write_time));
-  says("nothing to say for " + seconds(http.sign_of_life_time));
-  says("takes " + seconds(options.fetch.time) + " at most, and " +
+  says("not taken within " + in_seconds(http.write_time));
+  says("nothing to say for " + in_seconds(http.sign_of_life_time));
+  says("takes " + in_seconds(options.fetch.time) + " at most, and " +
        std::to_string(options.fetch.at_once) + " are fetched at once");
   says("`--max-audio-seconds`, " +
        std::to_string(static_cast<int>(options.audio.max_audio_seconds)) + " s");

@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fail.h"
+#include "spec/release_tokens.h"
 
 namespace stapes {
 namespace {
 
 constexpr int64_t kReleaseVocabulary = 158720;
-const std::vector<int64_t> kReleaseEosTokenIds = {151643, 151645, 151665};
 
 // Small enough for a repository and two cores; trained by recipes/.
 ModelConfig tiny() {
@@ -43,7 +43,7 @@ ModelConfig step_audio_2_mini() {
                     .vocabulary = kReleaseVocabulary,
                     .rms_norm_eps = 1e-6,
                     .rope_theta = 1e6};
-  config.eos_token_ids = kReleaseEosTokenIds;
+  config.eos_token_ids.assign(kReleaseEosTokenIds.begin(), kReleaseEosTokenIds.end());
   return config;
 }
 
@@ -58,7 +58,7 @@ ModelConfig step_audio_r1() {
                     .vocabulary = kReleaseVocabulary,
                     .rms_norm_eps = 1e-5,
                     .rope_theta = 1e6};
-  config.eos_token_ids = kReleaseEosTokenIds;
+  config.eos_token_ids.assign(kReleaseEosTokenIds.begin(), kReleaseEosTokenIds.end());
   return config;
 }
 

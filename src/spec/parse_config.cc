@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "spec/model_config.h"
+#include "spec/release_tokens.h"
 
 namespace stapes {
 namespace fs = std::filesystem;
@@ -29,9 +30,6 @@ constexpr int64_t kMaxKernel = 64;
 constexpr std::array kArchitectures = {"StepAudio2ForCausalLM", "StepAudioForCausalLMV2"};
 constexpr std::array kModelTypes = {"step_audio_2", "step_audio_qwen2"};
 constexpr std::array kDTypes = {"bfloat16", "float16", "float32"};
-// The ends of a turn that every release uses; its own configuration code adds them to what
-// config.json lists: <|endoftext|>, <|im_end|>, <|EOT|>.
-constexpr std::array<int64_t, 3> kReleaseEosTokenIds = {151643, 151645, 151665};
 
 // A value as it may stand in a message.
 std::string described(const json& value) {

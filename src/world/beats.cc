@@ -16,7 +16,7 @@ constexpr double kLongestSeconds = 6.5;  // from the first pulse to the last
 // The model's tokens are 80 ms of sound: two pulses never fall into one.
 constexpr double kShortestPeriod = 0.2, kLongestPeriod = 0.6, kShortestGap = 0.15;
 constexpr double kPulseSeconds = 0.06;
-constexpr double kSilentShare = 0.15;  // of the augmented clips: no noise at all
+constexpr double kNoiselessClipShare = 0.15;  // of the augmented clips: no noise at all
 
 constexpr std::array<const char*, 3> kKinds = {"click", "drum", "woodblock"};
 
@@ -110,8 +110,9 @@ Clip render_beats(const Truth& plan, bool augment, Rng& rng) {
   }
   Recording how;
   how.colour = augment;
-  how.snr_db = augment && !rng.chance(kSilentShare) ? rng.uniform(15, 40)
-                                                    : std::numeric_limits<double>::infinity();
+  how.snr_db = augment && !rng.chance(kNoiselessClipShare)
+                   ? rng.uniform(15, 40)
+                   : std::numeric_limits<double>::infinity();
   how.peak_dbfs = augment ? rng.uniform(-30, -3) : -6;
   record(clip, how, rng);
   return clip;

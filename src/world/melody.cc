@@ -9,7 +9,7 @@ namespace stapes::world {
 namespace {
 
 constexpr int kMinNotes = 3;
-constexpr double kSilentShare = 0.15;  // of the augmented melodies: no noise at all
+constexpr double kNoiselessMelodyShare = 0.15;  // of the augmented melodies: no noise at all
 constexpr int kTopPitch = static_cast<int>(kPitches.size()) - 1;
 
 // Places in kPitches. Half of the melodies leap anywhere; the others go by small steps with a
@@ -117,8 +117,9 @@ Clip render_melody(const Truth& plan, const Timbres& timbres, bool augment, Rng&
   // A microphone's colour would change the level from pitch to pitch, and with it the loudness
   // trend.
   how.colour = false;
-  how.snr_db = augment && !rng.chance(kSilentShare) ? rng.uniform(15, 40)
-                                                    : std::numeric_limits<double>::infinity();
+  how.snr_db = augment && !rng.chance(kNoiselessMelodyShare)
+                   ? rng.uniform(15, 40)
+                   : std::numeric_limits<double>::infinity();
   how.peak_dbfs = augment ? rng.uniform(-30, -3) : -6;
   record(clip, how, rng);
   return clip;

@@ -177,10 +177,10 @@ TextExample strings(Rng& rng) {
   return example;
 }
 
-constexpr std::array<const char*, 24> kNames = {"Anna",  "Ben",  "Clara", "David", "Eva",  "Felix",
-                                                "Greta", "Hugo", "Ida",   "Jan",   "Kim",  "Leo",
-                                                "Mia",   "Nora", "Otto",  "Paula", "Rosa", "Sam",
-                                                "Tom",   "Uma",  "Vera",  "Will",  "Yara", "Zoe"};
+constexpr std::array<const char*, 24> kPeople = {"Anna",  "Ben",  "Clara", "David", "Eva",  "Felix",
+                                                 "Greta", "Hugo", "Ida",   "Jan",   "Kim",  "Leo",
+                                                 "Mia",   "Nora", "Otto",  "Paula", "Rosa", "Sam",
+                                                 "Tom",   "Uma",  "Vera",  "Will",  "Yara", "Zoe"};
 
 // "Anna has a red ball and a blue cup. Which colour has the cup?"
 TextExample colour_question(Rng& rng) {
@@ -197,7 +197,7 @@ TextExample colour_question(Rng& rng) {
   return {
       .task = {},
       .question = fmt::format("{} has a {} {} and a {} {}. Which colour has the {}?",
-                              rng.pick(kNames), text(kColours, first), text(kThings, thing),
+                              rng.pick(kPeople), text(kColours, first), text(kThings, thing),
                               text(kColours, second), text(kThings, other), asked),
       .thinking = fmt::format("The question is about the {}. The {} is {}.", asked, asked, colour),
       .answer = colour,
@@ -209,7 +209,7 @@ TextExample conversation(Rng& rng) {
   if (rng.chance(0.4)) return colour_question(rng);
   static constexpr std::array<const char*, 5> kGreetings = {"Hello", "Good morning", "Good evening",
                                                             "Goodbye", "Welcome"};
-  const std::string name = rng.pick(kNames), greeting = rng.pick(kGreetings);
+  const std::string name = rng.pick(kPeople), greeting = rng.pick(kGreetings);
   if (rng.chance(0.5)) {
     static constexpr std::array<const char*, 2> kAsked = {"What is my name?", "Who am I?"};
     return {.task = {},

@@ -15,7 +15,7 @@ constexpr size_t kTableSize = 2048;
 constexpr double kHighestHarmonicHz = 7200;  // below the 8 kHz limit, detuning included
 
 enum Oscillator : size_t { kSine, kTriangle, kSquare, kSaw, kOrgan, kFlute, kPlucked };
-constexpr std::array<const char*, Timbres::kOscillatorCount> kNames = {
+constexpr std::array<const char*, Timbres::kOscillatorCount> kOscillatorNames = {
     "sine", "triangle", "square", "saw", "organ", "flute", "plucked"};
 
 // Amplitude of harmonic k (1 = fundamental).
@@ -87,7 +87,7 @@ void add_breath(std::vector<float>& wave, Rng& rng) {
 }  // namespace
 
 Timbres::Timbres(bool sampled_instruments)
-    : names_(kNames.begin(), kNames.end()), tables_(kPlucked) {
+    : names_(kOscillatorNames.begin(), kOscillatorNames.end()), tables_(kPlucked) {
   for (size_t timbre = 0; timbre < kPlucked; ++timbre)
     for (size_t pitch = 0; pitch < kPitches.size(); ++pitch)
       tables_[timbre][pitch] = one_period(timbre, note_frequency_hz(kPitches[pitch]));

@@ -27,7 +27,7 @@ class ChatWriter final : public AnswerWriter {
   ChatReplyWriter writer_;
 };
 
-ParsedBody parse(const ServeContext& context, const HttpRequest& http) {
+ParsedBody parse_chat(const ServeContext& context, const HttpRequest& http) {
   ModelFacts facts = context.facts;
   facts.seed = context.new_seed();
   ChatRequest chat = parse_chat_request(http.body, context.audio, facts);
@@ -47,7 +47,7 @@ void add_chat(Router& router, const ServeContext& context) {
               .endpoint = [&context](HttpRequest request, Waker wake) -> Answer {
                 return Generation::begin(
                     context.engine, context.pool, std::move(request), std::move(wake),
-                    [&context](const HttpRequest& http) { return parse(context, http); });
+                    [&context](const HttpRequest& http) { return parse_chat(context, http); });
               }});
 }
 

@@ -37,7 +37,7 @@ std::vector<std::string> texts_of_prompts(const Engine& engine, const Completion
   return texts;
 }
 
-ParsedBody parse(const ServeContext& context, const HttpRequest& http) {
+ParsedBody parse_completion(const ServeContext& context, const HttpRequest& http) {
   ModelFacts facts = context.facts;
   facts.seed = context.new_seed();
   CompletionRequest completion = parse_completion_request(http.body, facts);
@@ -57,9 +57,10 @@ void add_completions(Router& router, const ServeContext& context) {
   router.add({.method = "POST",
               .path = "/v1/completions",
               .endpoint = [&context](HttpRequest request, Waker wake) -> Answer {
-                return Generation::begin(
-                    context.engine, context.pool, std::move(request), std::move(wake),
-                    [&context](const HttpRequest& http) { return parse(context, http); });
+                return Generation::begin(context.engine, context.pool, std::move(request),
+                                         std::move(wake), [&context](const HttpRequest& http) {
+                                           return parse_completion(context, http);
+                                         });
               }});
 }
 

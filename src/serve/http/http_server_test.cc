@@ -13,18 +13,13 @@
 namespace stapes::serve {
 namespace {
 
+using testing::any_port;
 using ::testing::HasSubstr;
 using testing::RawClient;
 using testing::RawReply;
 using testing::StartedServer;
 using ::testing::StartsWith;
 using testing::TestApp;
-
-HttpOptions any_port() {
-  HttpOptions options;
-  options.port = 0;
-  return options;
-}
 
 constexpr auto kHead = ReplyPart::Kind::kHead;
 constexpr auto kEnd = ReplyPart::Kind::kEnd;

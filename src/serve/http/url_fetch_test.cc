@@ -19,16 +19,11 @@ namespace {
 
 using stapes::testing::TemporaryFolder;
 using std::chrono::milliseconds;
+using testing::any_port;
 using testing::ChildProcess;
 using ::testing::HasSubstr;
 using testing::StartedServer;
 using testing::TestApp;
-
-HttpOptions any_port() {
-  HttpOptions options;
-  options.port = 0;
-  return options;
-}
 
 class UrlFetchTest : public ::testing::Test {
  protected:

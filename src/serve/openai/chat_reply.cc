@@ -11,8 +11,8 @@ namespace stapes::serve {
 namespace {
 
 // One sample, as the writer follows it.
-struct Choice {
-  explicit Choice(const ChatView& view) : text(view) {}
+struct WrittenChoice {
+  explicit WrittenChoice(const ChatView& view) : text(view) {}
 
   ChatChoice text;
   bool begun = false;  // the chunk with the role is written
@@ -31,7 +31,7 @@ struct ChatReplyWriter::Impl {
   int64_t created = 0;
   std::string model;
   std::string chunk_begin;  // of every chunk: {"id": ..., "choices":[
-  std::vector<Choice> choices;
+  std::vector<WrittenChoice> choices;
 
   Json head(const char* object) const {
     return {{"id", id}, {"object", object}, {"created", created}, {"model", model}};
@@ -60,7 +60,7 @@ struct ChatReplyWriter::Impl {
   }
 
   // The release's client reads `content` of every delta.
-  Json delta_json(const MessagePiece& piece, size_t sample, Choice& choice) const {
+  Json delta_json(const MessagePiece& piece, size_t sample, WrittenChoice& choice) const {
     Json delta = {{"content", piece.content}};
     if (!piece.reasoning.empty()) delta["reasoning_content"] = piece.reasoning;
     if (!piece.speech.empty())
@@ -94,7 +94,7 @@ struct ChatReplyWriter::Impl {
         chunk(sample, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr, nullptr));
   }
 
-  Json message_json(const Result& result, size_t sample, Choice& choice) const {
+  Json message_json(const Result& result, size_t sample, WrittenChoice& choice) const {
     MessagePiece whole = choice.text.push(/*thinking=*/true, result.thinking);
     for (MessagePiece& piece : std::vector<MessagePiece>{
              choice.text.push(false, result.answer), choice.text.finish(result.thought_closed)}) {
@@ -142,7 +142,7 @@ ChatReplyWriter::~ChatReplyWriter() = default;
 
 std::vector<std::string> ChatReplyWriter::on_delta(const Delta& delta) {
   const auto sample = static_cast<size_t>(delta.sample);
-  Choice& choice = impl_->choices.at(sample);
+  WrittenChoice& choice = impl_->choices.at(sample);
   std::vector<std::string> chunks;
   impl_->begin(sample, chunks);
   choice.tokens.insert(choice.tokens.end(), delta.tokens.begin(), delta.tokens.end());
@@ -157,7 +157,7 @@ std::vector<std::string> ChatReplyWriter::on_delta(const Delta& delta) {
 std::vector<std::string> ChatReplyWriter::on_end(const std::vector<Result>& results) {
   std::vector<std::string> chunks;
   for (size_t sample = 0; sample < results.size(); ++sample) {
-    Choice& choice = impl_->choices.at(sample);
+    WrittenChoice& choice = impl_->choices.at(sample);
     const Result& result = results[sample];
     impl_->begin(sample, chunks);
     const MessagePiece rest = choice.text.finish(result.thought_closed);
@@ -183,7 +183,7 @@ std::string ChatReplyWriter::whole(const std::vector<Result>& results) {
   Json& choices = json["choices"] = Json::array();
   for (size_t sample = 0; sample < results.size(); ++sample) {
     const Result& result = results[sample];
-    Choice& choice = impl_->choices.at(sample);
+    WrittenChoice& choice = impl_->choices.at(sample);
     Json message = impl_->message_json(result, sample, choice);
     choices.push_back({{"index", sample},
                        {"message", std::move(message)},

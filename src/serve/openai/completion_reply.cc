@@ -7,7 +7,7 @@
 namespace stapes::serve {
 namespace {
 
-struct Choice {
+struct CompletionChoice {
   bool begun = false;
   int64_t characters = 0;                   // of the choice's text, up to the next token
   std::vector<GeneratedToken> tokens = {};  // not yet written
@@ -33,14 +33,14 @@ struct CompletionReplyWriter::Impl {
   int64_t created = 0;
   std::string model;
   std::string chunk_begin;  // of every chunk: {"id": ..., "choices":[
-  std::vector<Choice> choices;
+  std::vector<CompletionChoice> choices;
 
   Json head() const {
     return {{"id", id}, {"object", "text_completion"}, {"created", created}, {"model", model}};
   }
   const std::string& prompt_of(size_t index) const { return prompt_texts.at(index / samples); }
 
-  Json logprobs_json(const std::vector<GeneratedToken>& tokens, Choice& choice) const {
+  Json logprobs_json(const std::vector<GeneratedToken>& tokens, CompletionChoice& choice) const {
     if (!logprobs) return nullptr;
     Json json = {{"tokens", Json::array()},
                  {"token_logprobs", Json::array()},
@@ -114,7 +114,7 @@ CompletionReplyWriter::~CompletionReplyWriter() = default;
 
 std::vector<std::string> CompletionReplyWriter::on_delta(size_t prompt, const Delta& delta) {
   const size_t index = prompt * impl_->samples + static_cast<size_t>(delta.sample);
-  Choice& choice = impl_->choices.at(index);
+  CompletionChoice& choice = impl_->choices.at(index);
   std::vector<std::string> chunks;
   impl_->begin(index, chunks);
   choice.tokens.insert(choice.tokens.end(), delta.tokens.begin(), delta.tokens.end());
@@ -128,7 +128,7 @@ std::vector<std::string> CompletionReplyWriter::on_end(
     const std::vector<std::vector<Result>>& results) {
   std::vector<std::string> chunks;
   for (size_t index = 0; index < impl_->choices.size(); ++index) {
-    Choice& choice = impl_->choices[index];
+    CompletionChoice& choice = impl_->choices[index];
     impl_->begin(index, chunks);
     Json logprobs = choice.tokens.empty()
                         ? Json()

@@ -14,11 +14,11 @@ namespace {
 using testing::Refusal;
 using testing::refusal_of;
 
-CompletionRequest parse(const Json& body) {
+CompletionRequest completion_of(const Json& body) {
   return parse_completion_request(body.dump(), testing::facts());
 }
 CompletionRequest parse_prompt(const char* prompt) {
-  return parse({{"prompt", Json::parse(prompt)}});
+  return completion_of({{"prompt", Json::parse(prompt)}});
 }
 
 TEST(CompletionRequest, ReadsEveryFormOfPrompt) {
@@ -39,18 +39,18 @@ TEST(CompletionRequest, ReadsItsFields) {
   EXPECT_FALSE(native.sampling.logprobs);
   EXPECT_FALSE(native.show_special_tokens);
   EXPECT_FALSE(plain.echo);
-  const CompletionRequest request = parse({{"prompt", {"x", "y"}},
-                                           {"n", 2},
-                                           {"best_of", 2},
-                                           {"logprobs", 5},
-                                           {"max_tokens", 9},
-                                           {"temperature", 0},
-                                           {"frequency_penalty", 1},
-                                           {"stop", "\n"},
-                                           {"suffix", ""},
-                                           {"skip_special_tokens", false},
-                                           {"stream", true},
-                                           {"stream_options", {{"include_usage", true}}}});
+  const CompletionRequest request = completion_of({{"prompt", {"x", "y"}},
+                                                   {"n", 2},
+                                                   {"best_of", 2},
+                                                   {"logprobs", 5},
+                                                   {"max_tokens", 9},
+                                                   {"temperature", 0},
+                                                   {"frequency_penalty", 1},
+                                                   {"stop", "\n"},
+                                                   {"suffix", ""},
+                                                   {"skip_special_tokens", false},
+                                                   {"stream", true},
+                                                   {"stream_options", {{"include_usage", true}}}});
   for (const Request& each : request.natives) {
     EXPECT_EQ(each.samples, 2);
     EXPECT_EQ(each.sampling.logprobs, 5);
@@ -62,7 +62,7 @@ TEST(CompletionRequest, ReadsItsFields) {
   }
   EXPECT_TRUE(request.stream);
   EXPECT_TRUE(request.include_usage);
-  EXPECT_TRUE(parse({{"prompt", "x"}, {"echo", true}}).echo);
+  EXPECT_TRUE(completion_of({{"prompt", "x"}, {"echo", true}}).echo);
 }
 
 TEST(CompletionRequest, RefusesByName) {
@@ -91,14 +91,14 @@ TEST(CompletionRequest, RefusesByName) {
       {R"({"prompt": "a", "temperature": []})", "temperature: expected a number, got a list"},
   };
   for (const Case& wrong : cases)
-    EXPECT_EQ(refusal_of([&] { parse(Json::parse(wrong.body)); }).message, wrong.message);
+    EXPECT_EQ(refusal_of([&] { completion_of(Json::parse(wrong.body)); }).message, wrong.message);
   const Json many = Json(std::vector<std::string>(33, "x"));
   EXPECT_EQ(refusal_of([&] {
-              parse({{"prompt", many}});
+              completion_of({{"prompt", many}});
             }).message,
             "prompt: expected at most 32 prompts, got 33");
   EXPECT_EQ(refusal_of([&] {
-              parse({{"prompt", std::string(1'100'000, 'x')}});
+              completion_of({{"prompt", std::string(1'100'000, 'x')}});
             }).code,
             ErrorCode::kTooLarge);
 }
@@ -115,7 +115,7 @@ CompletionReplyWriter writer_for(const CompletionRequest& request) {
 }
 
 CompletionRequest two_prompts(bool echo = false) {
-  CompletionRequest request = parse({{"prompt", {"Un", "Deux é"}}, {"n", 2}});
+  CompletionRequest request = completion_of({{"prompt", {"Un", "Deux é"}}, {"n", 2}});
   request.echo = echo;
   return request;
 }
@@ -174,7 +174,7 @@ TEST(CompletionReply, StreamsSayTheSame) {
 }
 
 TEST(CompletionReply, LogprobsCountCharacters) {
-  CompletionRequest request = parse({{"prompt", "x"}, {"logprobs", 2}});
+  CompletionRequest request = completion_of({{"prompt", "x"}, {"logprobs", 2}});
   Result result = result_of("é日!");
   const auto token = [](std::string bytes) {
     return GeneratedToken{.chosen = {.id = 1, .logprob = -1, .bytes = bytes},

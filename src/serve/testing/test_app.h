@@ -147,6 +147,12 @@ class TestApp : public HttpApp {
   std::vector<RequestEnd> ends_;
 };
 
+inline HttpOptions any_port() {
+  HttpOptions options;
+  options.port = 0;
+  return options;
+}
+
 class StartedServer : public HttpServer {
  public:
   StartedServer(const HttpOptions& options, HttpApp& app) : HttpServer(options, app) { start(); }

@@ -15,27 +15,15 @@
 #include "stapes/error.h"
 #include "text/bpe_trainer.h"
 #include "train/data/loader.h"
+#include "train/testing/training_text.h"
 
 namespace stapes::train {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-const Tokenizer& tokenizer() {
-  static const Tokenizer shared = Tokenizer::parse(
-      train_tokenizer_json(
-          std::vector<std::string>{"Which digits are spoken? First I hear 3, second 7."}, 20),
-      "test");
-  return shared;
-}
-
-AudioClip tone(double seconds) {
-  AudioClip clip;
-  for (int i = 0; i < static_cast<int>(seconds * kSampleRateHz); ++i)
-    clip.samples.push_back(0.3f * std::sin(0.2f * static_cast<float>(i)));
-  return clip;
-}
+using testing::small_tokenizer;
+using testing::tone;
 
 Question question(const std::string& text, Reply reply) {
   return {{{"user", {ContentPart::of_audio(0), ContentPart::of_text(text)}}}, std::move(reply)};
@@ -51,27 +39,27 @@ std::vector<MelSpectrogram> one_mel() {
 // prompt.
 TEST(MakeExample, LossIsOnTheReplyAlone) {
   const auto ask = question("How many?", reply_with_thinking("First I hear 3.", "1"));
-  const TrainingExample example = make_example(tokenizer(), one_mel(), {ask});
+  const TrainingExample example = make_example(small_tokenizer(), one_mel(), {ask});
   std::vector<TokenId> labels, prompt;
   for (size_t row = 0; row < example.ids.size(); ++row) {
     if (example.labels[row] != kIgnore) labels.push_back(example.labels[row]);
     if (labels.empty()) prompt.push_back(example.ids[row]);
   }
   prompt.push_back(example.ids[prompt.size()]);  // its last row predicts the reply's first token
-  EXPECT_EQ(tokenizer().decode(labels), "First I hear 3.\n</think>\n1<|EOT|>");
+  EXPECT_EQ(small_tokenizer().decode(labels), "First I hear 3.\n</think>\n1<|EOT|>");
   const int64_t count = audio_token_count(example.mels[0].frames, AudioRule::kHuggingFace);
-  EXPECT_EQ(prompt, build_prompt(tokenizer(), ask.messages, std::span(&count, 1)).ids);
+  EXPECT_EQ(prompt, build_prompt(small_tokenizer(), ask.messages, std::span(&count, 1)).ids);
   EXPECT_EQ(static_cast<int64_t>(example.audio_spans[0].count), count);
 }
 
 TEST(MakeExample, DirectAnswersFollowTheEmptyThought) {
-  const auto example =
-      make_example(tokenizer(), one_mel(), {question("How many?", reply_without_thinking("1"))});
+  const auto example = make_example(small_tokenizer(), one_mel(),
+                                    {question("How many?", reply_without_thinking("1"))});
   std::vector<TokenId> labels;
   for (const auto label : example.labels)
     if (label != kIgnore) labels.push_back(label);
-  EXPECT_EQ(tokenizer().decode(labels), "1<|EOT|>");
-  EXPECT_THAT(tokenizer().decode(example.ids), HasSubstr("<think>\n\n</think>\n"));
+  EXPECT_EQ(small_tokenizer().decode(labels), "1<|EOT|>");
+  EXPECT_THAT(small_tokenizer().decode(example.ids), HasSubstr("<think>\n\n</think>\n"));
 }
 
 // Each of the questions that share a clip has the rows, positions and labels it would have alone.
@@ -79,10 +67,10 @@ TEST(MakeExample, SharedQuestionsAreTheSameAsAlone) {
   const std::vector<Question> questions = {
       question("How many?", reply_with_thinking("First I hear 3.", "1")),
       question("Which digits?", reply_without_thinking("3"))};
-  const TrainingExample both = make_example(tokenizer(), one_mel(), questions);
+  const TrainingExample both = make_example(small_tokenizer(), one_mel(), questions);
   for (int32_t i = 0; i < 2; ++i) {
     const TrainingExample alone =
-        make_example(tokenizer(), one_mel(), {questions[static_cast<size_t>(i)]});
+        make_example(small_tokenizer(), one_mel(), {questions[static_cast<size_t>(i)]});
     TrainingExample seen;
     for (size_t row = 0; row < both.ids.size(); ++row) {
       if (both.segments[row] != 0 && both.segments[row] != i + 1) continue;
@@ -99,7 +87,7 @@ TEST(MakeExample, SharedQuestionsAreTheSameAsAlone) {
 TEST(BatchLoader, BatchesDependOnTheStepAlone) {
   DataRecipe recipe;
   recipe.melody_share = 1;
-  const auto source = world_source(recipe, 3, tokenizer(), 80);
+  const auto source = world_source(recipe, 3, small_tokenizer(), 80);
   const auto first_ids = [&](int64_t first_step, int threads, int skip) {
     BatchLoader loader(*source, 2, 80, 3, first_step, threads);
     for (int i = 0; i < skip; ++i) loader.next();
@@ -177,7 +165,7 @@ class JsonlTest : public ::testing::Test {
   std::unique_ptr<ExampleSource> open(const std::string& lines) const {
     write_file_atomically(folder_ / "data.jsonl", lines);
     Quarantine quarantine(0, {});
-    return jsonl_source(folder_ / "data.jsonl", {.seed = 1}, tokenizer(), 80, quarantine);
+    return jsonl_source(folder_ / "data.jsonl", {.seed = 1}, small_tokenizer(), 80, quarantine);
   }
   std::string refusal(const std::string& lines) const {
     try {
@@ -199,7 +187,7 @@ TEST_F(JsonlTest, TagsAndContentListsGiveTheSameExample) {
   const TrainingExample from_list = list->get(Phase::kTraining, 0, 0);
   EXPECT_EQ(from_tags.ids, from_list.ids);
   EXPECT_EQ(from_tags.labels, from_list.labels);
-  EXPECT_THAT(tokenizer().decode(from_tags.ids),
+  EXPECT_THAT(small_tokenizer().decode(from_tags.ids),
               HasSubstr("What?<|EOT|><|BOT|>assistant\n<think>\nIt hums."));
 }
 

@@ -20,10 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::DataFolder;
 using ::testing::HasSubstr;
-
-const Tokenizer& tokenizer() {
-  return testing::small_tokenizer();
-}
+using testing::small_tokenizer;
 
 std::string user(const std::string& text) {
   return R"({"role":"user","content":")" + text + R"("})";
@@ -40,12 +37,13 @@ class JsonlSourceTest : public ::testing::Test {
  protected:
   std::unique_ptr<ExampleSource> open(const std::string& lines, JsonlSourceOptions options = {}) {
     options.in_file_order = true;
-    return jsonl_source(folder_.write("data.jsonl", lines), options, tokenizer(), 80, quarantine_);
+    return jsonl_source(folder_.write("data.jsonl", lines), options, small_tokenizer(), 80,
+                        quarantine_);
   }
   // What is shown of the sample of one line, without the first line of the text.
   std::string mask(const std::string& json, EmptyThought empty = EmptyThought::kInLoss) {
     const auto source = open(json, {.empty_thought = empty});
-    const std::string text = show_example(tokenizer(), source->get(Phase::kTraining, 0, 0));
+    const std::string text = show_example(small_tokenizer(), source->get(Phase::kTraining, 0, 0));
     return text.substr(text.find('\n') + 1);
   }
   std::string refusal(const std::string& lines) {
@@ -128,8 +126,8 @@ TEST_F(JsonlSourceTest, TurnsInOneSampleAreTheSameAsAlone) {
   for (const auto& mel : both.mels)
     tokens_per_audio.push_back(audio_token_count(mel.frames, AudioRule::kHuggingFace));
   for (int32_t i = 0; i < 2; ++i) {
-    const TrainingExample alone =
-        make_conversation_rows(tokenizer(), tokens_per_audio, {turns[static_cast<size_t>(i)]});
+    const TrainingExample alone = make_conversation_rows(small_tokenizer(), tokens_per_audio,
+                                                         {turns[static_cast<size_t>(i)]});
     TrainingExample seen;
     std::vector<size_t> rows;
     for (size_t at = 0; at < both.ids.size(); ++at) {
@@ -323,8 +321,8 @@ TEST(ShowExample, AnyTokensCanBeShown) {
   example.labels.assign(example.ids.size(), 200);
   example.audio_spans.push_back({5, 0, 9});
   example.audio_spans.push_back({298, 100, 9});
-  EXPECT_THAT(show_example(tokenizer(), example), HasSubstr("301 tokens, 301 in the loss"));
-  EXPECT_THAT(show_example(tokenizer(), example, {.colour = true}), HasSubstr("\033["));
+  EXPECT_THAT(show_example(small_tokenizer(), example), HasSubstr("301 tokens, 301 in the loss"));
+  EXPECT_THAT(show_example(small_tokenizer(), example, {.colour = true}), HasSubstr("\033["));
 }
 
 TEST_F(JsonlSourceTest, TextThatLooksLikeAControlTokenIsMarked) {

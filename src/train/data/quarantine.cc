@@ -11,9 +11,9 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string as_json(const Quarantine::BadLine& bad) {
-  const nlohmann::ordered_json json = {
+  const nlohmann::ordered_json record = {
       {"file", bad.file.string()}, {"line", bad.line}, {"reason", bad.reason}, {"text", bad.text}};
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace

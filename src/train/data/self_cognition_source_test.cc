@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const Tokenizer& tokenizer() {
+const Tokenizer& tiny_tokenizer() {
   static const Tokenizer shared = Tokenizer::parse(testing::tiny_tokenizer_json(), "test");
   return shared;
 }
@@ -25,7 +25,7 @@ std::string reply_of(const TrainingExample& example) {
   std::vector<TokenId> labels;
   for (const auto label : example.labels)
     if (label != kIgnore) labels.push_back(label);
-  const std::string text = tokenizer().decode(labels);
+  const std::string text = tiny_tokenizer().decode(labels);
   EXPECT_TRUE(text.ends_with("<|EOT|>")) << text;
   return text.substr(0, text.size() - 7);
 }
@@ -36,7 +36,7 @@ bool refuses(const TrainingExample& example) {
 
 TEST(SelfCognitionSource, RepliesHearOrRefuseInTheShareThatIsAskedFor) {
   for (const double share : {0.0, 0.07, 1.0}) {
-    const auto source = self_cognition_source({.refusal_share = share}, tokenizer(), 80);
+    const auto source = self_cognition_source({.refusal_share = share}, tiny_tokenizer(), 80);
     int refusals = 0;
     constexpr int kCount = 300;
     for (uint64_t i = 0; i < kCount; ++i)
@@ -49,7 +49,7 @@ TEST(SelfCognitionSource, RepliesHearOrRefuseInTheShareThatIsAskedFor) {
 
 // What the filter of the self-distillation would choose.
 TEST(SelfCognitionSource, WhatHearsIsGroundedAndCoherent) {
-  const auto source = self_cognition_source({.refusal_share = 0}, tokenizer(), 80);
+  const auto source = self_cognition_source({.refusal_share = 0}, tiny_tokenizer(), 80);
   for (uint64_t i = 0; i < 40; ++i) {
     const reward::Reply reply = reward::split_reply(reply_of(source->get(Phase::kTraining, i, 0)));
     const reward::GroundingReport report =
@@ -62,11 +62,11 @@ TEST(SelfCognitionSource, WhatHearsIsGroundedAndCoherent) {
 }
 
 TEST(SelfCognitionSource, SplitsShareNoQuestion) {
-  const auto source = self_cognition_source({}, tokenizer(), 80);
+  const auto source = self_cognition_source({}, tiny_tokenizer(), 80);
   const auto questions = [&](Phase phase) {
     std::set<std::string> asked;
     for (uint64_t i = 0; i < 60; ++i) {
-      const std::string prompt = tokenizer().decode(source->get(phase, i, 0).ids);
+      const std::string prompt = tiny_tokenizer().decode(source->get(phase, i, 0).ids);
       const size_t begin = prompt.find("<audio_end>");
       asked.insert(prompt.substr(begin, prompt.find("<|EOT|>", begin) - begin));
     }
@@ -78,8 +78,8 @@ TEST(SelfCognitionSource, SplitsShareNoQuestion) {
 }
 
 TEST(SelfCognitionSource, APureFunctionOfTheIndex) {
-  const auto a = self_cognition_source({.seed = 4}, tokenizer(), 80);
-  const auto b = self_cognition_source({.seed = 4}, tokenizer(), 80);
+  const auto a = self_cognition_source({.seed = 4}, tiny_tokenizer(), 80);
+  const auto b = self_cognition_source({.seed = 4}, tiny_tokenizer(), 80);
   EXPECT_EQ(a->get(Phase::kTraining, 7, 0).ids, b->get(Phase::kTraining, 7, 100).ids);
   EXPECT_EQ(a->fingerprint(), b->fingerprint());
   EXPECT_NE(a->get(Phase::kTraining, 7, 0).ids, a->get(Phase::kTraining, 8, 0).ids);
@@ -90,7 +90,7 @@ TEST(SelfCognitionSource, IsMixedIntoTheWorld) {
   recipe.melody_share = 1;
   recipe.self_cognition_share = 0.3;
   recipe.refusal_share = 1;
-  const auto source = world_source(recipe, 1, tokenizer(), 80);
+  const auto source = world_source(recipe, 1, tiny_tokenizer(), 80);
   EXPECT_THAT(source->fingerprint(), HasSubstr("self-cognition"));
   int refusals = 0;
   for (uint64_t i = 0; i < 200; ++i) {

@@ -19,7 +19,7 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const Tokenizer& tokenizer() {
+const Tokenizer& world_tokenizer() {
   static const Tokenizer shared = Tokenizer::parse(
       train_tokenizer_json(world::text_corpus(400, world::CorpusTexts::kAll), 60), "test");
   return shared;
@@ -43,7 +43,7 @@ class WorldSourceTest : public ::testing::Test {
     return recipe;
   }
   static std::vector<TrainingExample> examples(const DataRecipe& recipe, uint64_t count) {
-    const auto source = world_source(recipe, 3, tokenizer(), 80);
+    const auto source = world_source(recipe, 3, world_tokenizer(), 80);
     std::vector<TrainingExample> examples;
     for (uint64_t i = 0; i < count; ++i) examples.push_back(source->get(Phase::kTraining, i, 0));
     return examples;
@@ -51,7 +51,7 @@ class WorldSourceTest : public ::testing::Test {
   // Everything that is said in the questions and replies.
   static std::string text_of(const TrainingExample& example) {
     std::string text;
-    for (const TokenId id : example.ids) text += tokenizer().decode({&id, 1});
+    for (const TokenId id : example.ids) text += world_tokenizer().decode({&id, 1});
     return text;
   }
   static inline std::unique_ptr<world::test::TemporaryFolder> folder_;
@@ -96,7 +96,7 @@ TEST_F(WorldSourceTest, AnySingleTaskCanBeAsked) {
     for (const auto& example : examples(recipe({world::name(asked)}), 12))
       EXPECT_THAT(text_of(example), HasSubstr(world::canonical_question(asked)));
   }
-  EXPECT_THROW(world_source(recipe({"dance"}), 3, tokenizer(), 80), Error);
+  EXPECT_THROW(world_source(recipe({"dance"}), 3, world_tokenizer(), 80), Error);
 }
 
 TEST_F(WorldSourceTest, PulsesHaveAPlaceAndALevelButNoClass) {
@@ -190,7 +190,7 @@ TEST_F(WorldSourceTest, CutThoughtsAreGivenAndOnlyTheAnswerIsLearned) {
 }
 
 TEST(TextSource, IsTextWithTheWantedShareOfThinking) {
-  const auto source = text_source({.thinking_share = 0.5}, 7, tokenizer());
+  const auto source = text_source({.thinking_share = 0.5}, 7, world_tokenizer());
   int thoughts = 0;
   constexpr uint64_t kCount = 400;
   std::vector<TrainingExample> some;
@@ -201,7 +201,7 @@ TEST(TextSource, IsTextWithTheWantedShareOfThinking) {
     std::vector<TokenId> reply;
     for (const TokenId label : example.labels)
       if (label != kIgnore) reply.push_back(label);
-    const std::string text = tokenizer().decode(reply);
+    const std::string text = world_tokenizer().decode(reply);
     EXPECT_THAT(text, HasSubstr("<|EOT|>"));
     thoughts += text.find("</think>") != std::string::npos;
     if (i < 8) some.push_back(example);
@@ -216,13 +216,13 @@ TEST(TextSource, IsTextWithTheWantedShareOfThinking) {
 
 TEST(TextSource, TasksCanBeNamed) {
   const auto source =
-      text_source({.tasks = {"text-conflict"}, .thinking_share = 1}, 7, tokenizer());
+      text_source({.tasks = {"text-conflict"}, .thinking_share = 1}, 7, world_tokenizer());
   for (uint64_t i = 0; i < 20; ++i)
-    EXPECT_THAT(tokenizer().decode(source->get(Phase::kTraining, i, 0).ids),
+    EXPECT_THAT(world_tokenizer().decode(source->get(Phase::kTraining, i, 0).ids),
                 HasSubstr("The numbers go"));
-  EXPECT_NE(source->fingerprint(), text_source({}, 7, tokenizer())->fingerprint());
-  EXPECT_THROW(text_source({.tasks = {"sum"}}, 7, tokenizer()), Error);
-  EXPECT_THROW(text_source({.thinking_share = 2}, 7, tokenizer()), Error);
+  EXPECT_NE(source->fingerprint(), text_source({}, 7, world_tokenizer())->fingerprint());
+  EXPECT_THROW(text_source({.tasks = {"sum"}}, 7, world_tokenizer()), Error);
+  EXPECT_THROW(text_source({.thinking_share = 2}, 7, world_tokenizer()), Error);
 }
 
 }  // namespace

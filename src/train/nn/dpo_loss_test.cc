@@ -4,17 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <numbers>
+
+#include "train/testing/gradients.h"
 
 namespace stapes::train {
 namespace {
 
+using testing::doubles;
+using testing::expect_right_gradient;
 using torch::Tensor;
-
-Tensor doubles(std::vector<double> values) {
-  return torch::tensor(values, torch::kFloat64);
-}
 
 PairLogProbs example() {
   return {.chosen = doubles({-12.0, -3.5, -40.0}),
@@ -62,25 +61,6 @@ TEST(DpoLoss, FarMarginsStayFinite) {
   const DpoTerms terms = dpo_terms(far, 1, 0);
   EXPECT_NEAR(terms.loss[0].item<double>(), 1e6 + 1, 1);
   EXPECT_NEAR(terms.loss[1].item<double>(), 0, 1e-12);
-}
-
-// Central differences of `loss` at x, element by element, against autograd.
-void expect_right_gradient(const Tensor& at, const std::function<Tensor(const Tensor&)>& loss) {
-  const Tensor x = at.clone().set_requires_grad(true);
-  loss(x).backward();
-  const Tensor by_autograd = x.grad().clone().reshape({-1});
-  const torch::NoGradGuard no_grad;
-  Tensor flat = x.detach().reshape({-1});  // the same memory
-  const double step = 1e-6;
-  for (int64_t i = 0; i < flat.numel(); ++i) {
-    const double kept = flat[i].item<double>();
-    flat[i] = kept + step;
-    const double above = loss(x).item<double>();
-    flat[i] = kept - step;
-    const double below = loss(x).item<double>();
-    flat[i] = kept;
-    EXPECT_NEAR(by_autograd[i].item<double>(), (above - below) / (2 * step), 1e-8) << i;
-  }
 }
 
 // Through the softmax and the sums over the tokens of each reply.

@@ -5,38 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 
 #include "train/rl/advantages.h"
+#include "train/testing/gradients.h"
 
 namespace stapes::train {
 namespace {
 
+using testing::doubles;
+using testing::expect_right_gradient;
 using torch::Tensor;
-
-Tensor doubles(std::vector<double> values) {
-  return torch::tensor(values, torch::kFloat64);
-}
-
-// Central differences of `loss` at x, element by element, against autograd.
-void expect_right_gradient(Tensor x, const std::function<Tensor(const Tensor&)>& loss) {
-  x = x.clone().set_requires_grad(true);
-  loss(x).backward();
-  const Tensor by_autograd = x.grad().clone().reshape({-1});
-  const torch::NoGradGuard no_grad;
-  Tensor flat = x.detach().reshape({-1});  // the same memory
-  const double step = 1e-6;
-  for (int64_t i = 0; i < flat.numel(); ++i) {
-    const double kept = flat[i].item<double>();
-    flat[i] = kept + step;
-    const double above = loss(x).item<double>();
-    flat[i] = kept - step;
-    const double below = loss(x).item<double>();
-    flat[i] = kept;
-    // Rounding is 1e-16 / 1e-6, curvature 1e-12: 1e-8 is far from both.
-    EXPECT_NEAR(by_autograd[i].item<double>(), (above - below) / (2 * step), 1e-8) << i;
-  }
-}
 
 // Ratios below, inside and above the clip, with advantages of both signs: none at a kink.
 const std::vector<double> kOld = {-1.0, -1.0, -1.0, -2.0, -2.0, -2.0};

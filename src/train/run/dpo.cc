@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 // Streams of random numbers that must not meet.
-enum Stream : uint64_t { kSampling = 0x736d70, kEvaluation = 0x657661 };
+enum PairStream : uint64_t { kPairSampling = 0x736d70, kPairEvaluation = 0x657661 };
 
 constexpr size_t kPairsAtOnce = 64;  // in evaluations
 
@@ -127,7 +127,7 @@ class DpoRun {
     Progress progress(0, recipe_.pairs.prompts);
     const PairSamplingFunnel funnel =
         sample_pairs(recipe_, *prompts, *engine_, recipe_.run_folder,
-                     {.seed = Rng(recipe_.seed, kSampling).next(),
+                     {.seed = Rng(recipe_.seed, kPairSampling).next(),
                       .stop = options_.stop,
                       .on_progress = [&](int64_t done, int64_t) {
                         progress.show(done, "prompts asked whether the model hears");
@@ -381,7 +381,7 @@ class DpoRun {
         engine_->generate(questions_, {.samples = 1,
                                        .max_tokens = recipe_.rollout.max_tokens,
                                        .temperature = temperature,
-                                       .seed = Rng(recipe_.seed, kEvaluation).next(),
+                                       .seed = Rng(recipe_.seed, kPairEvaluation).next(),
                                        .stop = options_.stop});
     const auto refuses = [](const Rollout& reply) {
       return reward::find_refusal({reply.thinking, reply.answer, reply.thought_closed}).has_value();

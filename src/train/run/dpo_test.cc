@@ -35,7 +35,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-struct Settings {
+struct DpoSettings {
   std::string run;
   int64_t steps = 6;
   fs::path jsonl = {};  // empty: sampled
@@ -53,7 +53,7 @@ class DpoTest : public ::testing::Test {
  protected:
   static fs::path tiny() { return fs::path(STAPES_SOURCE_DIR) / "models" / "tiny"; }
 
-  DpoRecipe recipe(const Settings& s) const {
+  DpoRecipe recipe(const DpoSettings& s) const {
     const std::string pairs = s.jsonl.empty() ? "[pairs]\nprompts = 6\nsamples = 3\n"
                                                 "examples_where_none_refuses = true\n"
                                                 "require_grounded = false\n" +
@@ -186,10 +186,10 @@ TEST_F(DpoTest, SaysWhereNoPairComesOfIt) {
 
 TEST_F(DpoTest, RefusesWhatChangedUnderResume) {
   const fs::path pairs = text_pairs();
-  const Settings settings = {.run = "r", .steps = 2, .jsonl = pairs, .logging = ""};
+  const DpoSettings settings = {.run = "r", .steps = 2, .jsonl = pairs, .logging = ""};
   run_dpo(recipe(settings), {});
   EXPECT_THAT(refusal([&] { run_dpo(recipe(settings), {}); }), HasSubstr("already holds a run"));
-  Settings longer = settings;
+  DpoSettings longer = settings;
   longer.steps = 3;
   EXPECT_THAT(refusal([&] { run_dpo(recipe(longer), {.resume = true}); }),
               HasSubstr("recipe is not the one"));

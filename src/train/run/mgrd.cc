@@ -36,14 +36,14 @@ constexpr const char* kEvaluate = "evaluate";
 
 // JSON has no NaN.
 Json to_json(const Figures& figures) {
-  Json json = Json::object();
+  Json object = Json::object();
   for (const auto& [name, value] : figures)
-    json[name] = std::isfinite(value) ? Json(value) : Json(nullptr);
-  return json;
+    object[name] = std::isfinite(value) ? Json(value) : Json(nullptr);
+  return object;
 }
-Figures figures_of(const Json& json) {
+Figures figures_of(const Json& object) {
   Figures figures;
-  for (const auto& [name, value] : json.items())
+  for (const auto& [name, value] : object.items())
     figures.emplace_back(name, value.is_null() ? std::nan("") : value.get<double>());
   return figures;
 }

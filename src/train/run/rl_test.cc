@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-struct Settings {
+struct RlSettings {
   std::string run;
   int64_t iterations = 4;
   std::string model = (fs::path(STAPES_SOURCE_DIR) / "models" / "tiny").string();
@@ -39,7 +39,7 @@ struct Settings {
 
 class RlTest : public ::testing::Test {
  protected:
-  RlRecipe recipe(const Settings& s) const {
+  RlRecipe recipe(const RlSettings& s) const {
     return parse_rl_recipe(
         fmt::format("name = \"t\"\nrun_folder = \"{}\"\n[model]\ninit = \"{}\"\n[data]\ntasks = "
                     "[\"count-notes\", \"loudness\"]\nmax_notes = 4\n[rollout]\nprompts = "

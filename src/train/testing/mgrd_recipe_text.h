@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-namespace stapes::train::testing {
+namespace stapes::testing {
 
 struct MgrdText {
   std::filesystem::path run_folder = "unused";
@@ -34,4 +34,4 @@ inline std::string mgrd_text(const MgrdText& t) {
       t.distill, t.filter, t.rl_iterations, t.more);
 }
 
-}  // namespace stapes::train::testing
+}  // namespace stapes::testing

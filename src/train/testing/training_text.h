@@ -13,7 +13,7 @@
 #include "text/bpe_trainer.h"
 #include "text/tokenizer.h"
 
-namespace stapes::train::testing {
+namespace stapes::testing {
 
 inline const Tokenizer& small_tokenizer() {
   static const Tokenizer shared = Tokenizer::parse(
@@ -55,4 +55,4 @@ class DataFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace stapes::train::testing
+}  // namespace stapes::testing
