@@ -11,11 +11,12 @@ namespace stapes::cli {
 namespace {
 
 int run_dpo(const RecipeFlags& flags) {
-  require_one_process("dpo");
   train::DpoRecipe recipe = train::parse_dpo_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) recipe.data.digits_folder = flags.digits;
+  const train::Ranks ranks(train::placement_from_environment());
   const train::DpoResult result =
-      train::run_dpo(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});
+      train::run_dpo(recipe, {.resume = flags.resume, .stop = &stop_on_signals(), .ranks = &ranks});
+  if (!ranks.leads()) return 0;
   if (!result.finished) {
     const std::string command = fmt::format("stapes-train dpo {}{}", flags.recipe.string(),
                                             result.saved ? " --resume" : "");

@@ -32,7 +32,8 @@ void require_one_process(const std::string& command) {
   const train::Placement placement = train::placement_from_environment();
   if (placement.count > 1)
     fail(ErrorCode::kUsage,
-         "{} processes were started, but stapes-train {} runs in one; only rl can share its work",
+         "{} processes were started, but stapes-train {} runs in one; only sft, rl and dpo can "
+         "share their work",
          placement.count, command);
 }
 

@@ -11,11 +11,12 @@ namespace stapes::cli {
 namespace {
 
 int run_sft(const RecipeFlags& flags) {
-  require_one_process("sft");
   train::Recipe recipe = train::parse_recipe(recipe_text(flags), flags.recipe.string());
   if (!flags.digits.empty()) train::set_digits_folder(recipe.data, flags.digits);
+  const train::Ranks ranks(train::placement_from_environment());
   const train::SftResult result =
-      train::run_sft(recipe, {.resume = flags.resume, .stop = &stop_on_signals()});
+      train::run_sft(recipe, {.resume = flags.resume, .stop = &stop_on_signals(), .ranks = &ranks});
+  if (!ranks.leads()) return 0;
   if (!result.finished) {
     fmt::print(stderr, "stopped at step {} of {}; go on with: stapes-train sft {} --resume\n",
                result.steps, recipe.optimizer.steps, flags.recipe.string());

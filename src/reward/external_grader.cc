@@ -1,9 +1,11 @@
 #include "reward/external_grader.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "base/fail.h"
 #include "net/http_client.h"
@@ -27,31 +29,42 @@ Json line_of(const GradeItem& item) {
           {"row", item.row}};
 }
 
-Grade ungraded(const std::string& reason) {
-  return {.score = std::nullopt, .found = {}, .reason = reason};
+ExternalGrade ungraded(const std::string& reason, bool failed) {
+  ExternalGrade grade;
+  grade.reason = reason;
+  grade.failed = failed;
+  return grade;
+}
+
+ExternalGrade graded(double score, const std::string& reason) {
+  ExternalGrade grade;
+  grade.score = score;
+  grade.reason = reason;
+  return grade;
 }
 
 // Nothing where it is no result.
-std::optional<Grade> grade_of(const Json& json) {
+std::optional<ExternalGrade> grade_of(const Json& json) {
   if (!json.is_object() || !json.contains("score")) return std::nullopt;
   std::string reason;
   if (const auto given = json.find("reason"); given != json.end() && given->is_string())
     reason = given->get<std::string>();
   const Json& score = json["score"];
-  if (score.is_boolean()) return Grade{score.get<bool>() ? 1.0 : 0.0, {}, reason};
+  if (score.is_boolean()) return graded(score.get<bool>() ? 1.0 : 0.0, reason);
   if (score.is_number() && std::isfinite(score.get<double>()))
-    return Grade{score.get<double>(), {}, reason};
-  return ungraded(reason.empty() ? "the grader gave no score" : reason);
+    return graded(score.get<double>(), reason);
+  return ungraded(reason.empty() ? "the grader gave no score" : reason, !score.is_null());
 }
 
 class CommandGrader : public ExternalGrader {
  public:
   CommandGrader(const std::string& command, const ExternalLimits& limits,
-                const std::filesystem::path& cache_folder)
-      : ExternalGrader("command " + command, limits, cache_folder), command_(command) {}
+                const std::filesystem::path& cache_folder, const std::string& version)
+      : ExternalGrader("command " + command + version, limits, cache_folder), command_(command) {}
 
  private:
-  std::vector<std::string> run_batch(std::span<const Json> lines, std::string& failure) override {
+  std::vector<std::string> run_batch(std::span<const Json> lines,
+                                     std::string& failure) const override {
     std::string input;
     for (const Json& line : lines) input += dump(line) + '\n';
     CommandResult result = run_command(command_, input, limits().time, limits().max_output_bytes);
@@ -76,7 +89,8 @@ class HttpGrader : public ExternalGrader {
   }
 
  private:
-  std::vector<std::string> run_batch(std::span<const Json> lines, std::string& failure) override {
+  std::vector<std::string> run_batch(std::span<const Json> lines,
+                                     std::string& failure) const override {
     std::vector<std::string> output;
     try {
       const net::HttpReplyText reply =
@@ -110,13 +124,13 @@ ExternalGrader::ExternalGrader(std::string identity, const ExternalLimits& limit
   if (limits_.batch_size < 1) fail(ErrorCode::kUsage, "expected a batch of at least 1 item, got 0");
 }
 
-std::vector<Grade> ExternalGrader::grade(std::span<const GradeItem> items) {
-  std::vector<Grade> grades(items.size(), ungraded("it was not graded"));
+std::vector<ExternalGrade> ExternalGrader::grade(std::span<const GradeItem> items) {
+  std::vector<ExternalGrade> grades(items.size(), ungraded("it was not graded", true));
   std::vector<size_t> unknown;
   for (size_t i = 0; i < items.size(); ++i) {
     const auto cached = cache_.find(identity_ + '\n' + dump(line_of(items[i])));
     const auto grade =
-        cached ? grade_of(Json::parse(*cached, nullptr, false)) : std::optional<Grade>();
+        cached ? grade_of(Json::parse(*cached, nullptr, false)) : std::optional<ExternalGrade>();
     if (!grade) {
       unknown.push_back(i);
       continue;
@@ -124,25 +138,50 @@ std::vector<Grade> ExternalGrader::grade(std::span<const GradeItem> items) {
     grades[i] = *grade;
     ++counts_.from_cache;
   }
+  std::vector<std::span<const size_t>> batches;
   for (size_t begin = 0; begin < unknown.size(); begin += limits_.batch_size)
-    grade_batch(
-        items,
-        std::span(unknown).subspan(begin, std::min(limits_.batch_size, unknown.size() - begin)),
-        grades);
-  for (const Grade& grade : grades) counts_.no_score += grade.score ? 0 : 1;
+    batches.push_back(
+        std::span(unknown).subspan(begin, std::min(limits_.batch_size, unknown.size() - begin)));
+  const std::vector<BatchReply> replies = ask_all(items, batches);
+  for (size_t i = 0; i < batches.size(); ++i) take(items, batches[i], replies[i], grades);
+  for (const ExternalGrade& grade : grades) counts_.no_score += grade.score ? 0 : 1;
   return grades;
 }
 
-void ExternalGrader::grade_batch(std::span<const GradeItem> items, std::span<const size_t> which,
-                                 std::vector<Grade>& grades) {
+ExternalGrader::BatchReply ExternalGrader::ask(std::span<const GradeItem> items,
+                                               std::span<const size_t> which) const {
   std::vector<Json> lines;
   for (size_t i = 0; i < which.size(); ++i) {
     lines.push_back(line_of(items[which[i]]));
     lines.back()["id"] = i;
   }
-  std::string failure;
-  std::map<size_t, Grade> results;
-  for (const std::string& line : run_batch(lines, failure)) {
+  BatchReply reply;
+  try {
+    reply.lines = run_batch(lines, reply.failure);
+  } catch (const Error& error) {
+    reply.failure = error.what();
+  }
+  return reply;
+}
+
+std::vector<ExternalGrader::BatchReply> ExternalGrader::ask_all(
+    std::span<const GradeItem> items, std::span<const std::span<const size_t>> batches) const {
+  std::vector<BatchReply> replies(batches.size());
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < batches.size(); i = next++) replies[i] = ask(items, batches[i]);
+  };
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < std::min(limits_.parallel, batches.size()); ++i) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+  return replies;
+}
+
+void ExternalGrader::take(std::span<const GradeItem> items, std::span<const size_t> which,
+                          const BatchReply& reply, std::vector<ExternalGrade>& grades) {
+  std::map<size_t, ExternalGrade> results;
+  for (const std::string& line : reply.lines) {
     const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) continue;
     const auto id = json.find("id");
@@ -150,15 +189,16 @@ void ExternalGrader::grade_batch(std::span<const GradeItem> items, std::span<con
       continue;
     if (auto grade = grade_of(json)) results.try_emplace(id->get<size_t>(), std::move(*grade));
   }
-  if (!failure.empty()) {
+  if (!reply.failure.empty()) {
     ++counts_.failed_batches;
-    counts_.last_failure = failure;
+    counts_.last_failure = reply.failure;
   }
   for (size_t i = 0; i < which.size(); ++i) {
     const auto found = results.find(i);
     if (found == results.end()) {
-      grades[which[i]] =
-          ungraded(failure.empty() ? "the grader gave no score" : "the grader failed: " + failure);
+      grades[which[i]] = ungraded(reply.failure.empty() ? "the grader said nothing about it"
+                                                        : "the grader failed: " + reply.failure,
+                                  /*failed=*/true);
       continue;
     }
     grades[which[i]] = found->second;
@@ -171,8 +211,9 @@ void ExternalGrader::grade_batch(std::span<const GradeItem> items, std::span<con
 
 std::unique_ptr<ExternalGrader> make_command_grader(const std::string& command,
                                                     const ExternalLimits& limits,
-                                                    const std::filesystem::path& cache_folder) {
-  return std::make_unique<CommandGrader>(command, limits, cache_folder);
+                                                    const std::filesystem::path& cache_folder,
+                                                    const std::string& version) {
+  return std::make_unique<CommandGrader>(command, limits, cache_folder, version);
 }
 
 std::unique_ptr<ExternalGrader> make_http_grader(const std::string& url,

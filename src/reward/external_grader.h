@@ -28,6 +28,13 @@ struct ExternalLimits {
   size_t batch_size = 64;                  // items for one run of the command or one request
   std::chrono::milliseconds time{60'000};  // for a batch; then what has no score yet has none
   int64_t max_output_bytes = 16 << 20;     // of a batch
+  size_t parallel = 1;                     // batches that are graded at the same time
+};
+
+struct ExternalGrade : Grade {
+  // There is no score because the grader failed or said nothing about the item; where it is false
+  // and there is none, the grader itself gave none (null).
+  bool failed = false;
 };
 
 struct ExternalCounts {
@@ -50,20 +57,28 @@ class ExternalGrader {
  public:
   virtual ~ExternalGrader() = default;
   // One grade for each item, in order. For one thread at a time.
-  std::vector<Grade> grade(std::span<const GradeItem> items);
+  std::vector<ExternalGrade> grade(std::span<const GradeItem> items);
   const ExternalCounts& counts() const { return counts_; }
 
  protected:
   ExternalGrader(std::string identity, const ExternalLimits& limits,
                  const std::filesystem::path& cache_folder);
   const ExternalLimits& limits() const { return limits_; }
-  // The lines that came back; `failure` says what went wrong, if anything did.
+  // The lines that came back; `failure` says what went wrong, if anything did. From several threads
+  // at the same time.
   virtual std::vector<std::string> run_batch(std::span<const nlohmann::json> lines,
-                                             std::string& failure) = 0;
+                                             std::string& failure) const = 0;
 
  private:
-  void grade_batch(std::span<const GradeItem> items, std::span<const size_t> which,
-                   std::vector<Grade>& grades);
+  struct BatchReply {
+    std::vector<std::string> lines;
+    std::string failure;
+  };
+  BatchReply ask(std::span<const GradeItem> items, std::span<const size_t> which) const;
+  std::vector<BatchReply> ask_all(std::span<const GradeItem> items,
+                                  std::span<const std::span<const size_t>> batches) const;
+  void take(std::span<const GradeItem> items, std::span<const size_t> which,
+            const BatchReply& reply, std::vector<ExternalGrade>& grades);
 
   std::string identity_;  // part of the cache's keys: another grader has other scores
   ExternalLimits limits_;
@@ -72,10 +87,13 @@ class ExternalGrader {
 };
 
 // `command` is run by /bin/sh for each batch, in a process group of its own that is killed when its
-// time is over. An empty cache folder: nothing is kept. Throws kIo (the cache folder).
+// time is over. An empty cache folder: nothing is kept. `version`: what else scores depend on, a
+// script's hash say; scores of other versions are not taken from the cache. Throws kIo (the cache
+// folder).
 std::unique_ptr<ExternalGrader> make_command_grader(const std::string& command,
                                                     const ExternalLimits& limits = {},
-                                                    const std::filesystem::path& cache_folder = {});
+                                                    const std::filesystem::path& cache_folder = {},
+                                                    const std::string& version = {});
 // Throws kUsage (no URL), kIo (the cache folder).
 std::unique_ptr<ExternalGrader> make_http_grader(const std::string& url,
                                                  const ExternalLimits& limits = {},

@@ -71,7 +71,9 @@ TEST(CommandGrader, NoScoreIsNotZero) {
   EXPECT_EQ(grades[0].score, 0.0);
   EXPECT_FALSE(grades[1].score);
   EXPECT_EQ(grades[1].reason, "timeout");
+  EXPECT_FALSE(grades[1].failed) << "the grader itself says that nobody can judge";
   EXPECT_FALSE(grades[2].score);
+  EXPECT_TRUE(grades[2].failed) << "not a word about it";
   EXPECT_EQ(grader->counts().no_score, 2);
 }
 
@@ -111,6 +113,35 @@ TEST(CommandGrader, HangsAndFailuresAreLeftWithAWord) {
   const auto late =
       make_command_grader("echo '{\"id\":0,\"score\":1}'; sleep 60", {.time = milliseconds(500)});
   EXPECT_EQ(late->grade(items(2))[0].score, 1.0);
+}
+
+TEST(CommandGrader, BatchesRunTogetherAndNoMoreThanAllowed) {
+  const TemporaryFolder folder;
+  const std::string here = folder.path().string();
+  // Each run counts those that run with it.
+  const std::string command = "mark=$(mktemp " + here +
+                              "/run.XXXXXX); cat > /dev/null; sleep 0.4; ls " + here +
+                              "/run.* | wc -l >> " + here + "/seen; sleep 0.2; rm $mark; " +
+                              R"(echo '{"id":0,"score":0.5}')";
+  const auto grader = make_command_grader(command, {.batch_size = 1, .parallel = 3});
+  for (const auto& grade : grader->grade(items(7))) EXPECT_EQ(grade.score, 0.5);
+  std::ifstream seen(folder.path() / "seen");
+  int most = 0;
+  for (int running = 0; seen >> running;) most = std::max(most, running);
+  EXPECT_GE(most, 2);
+  EXPECT_LE(most, 3);
+}
+
+TEST(CommandGrader, AnotherVersionIsAskedAgain) {
+  const TemporaryFolder folder;
+  const auto graded_by = [&](const std::string& version) {
+    const auto grader = make_command_grader(kScoreBySolution, {}, folder.path() / "cache", version);
+    grader->grade(items(3));
+    return grader->counts().graded;
+  };
+  EXPECT_EQ(graded_by("a"), 3);
+  EXPECT_EQ(graded_by("a"), 0);
+  EXPECT_EQ(graded_by("b"), 3);
 }
 
 TEST(CommandGrader, LargeBatchesDoNotBlockThePipes) {

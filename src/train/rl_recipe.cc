@@ -1,5 +1,8 @@
 #include "train/rl_recipe.h"
 
+#include <cmath>
+#include <set>
+
 #include "base/file.h"
 #include "train/recipe_reader.h"
 #include "train/rl_recipe_reader.h"
@@ -25,6 +28,20 @@ void read_reward(TableReader& table, TaskRewardOptions& reward) {
   table.read("reasoning_min_distinct_words", reward.reasoning.min_distinct_words);
   table.read("reasoning_min_words_beside_answer", reward.reasoning.min_words_beside_answer);
   table.read("reasoning_min_tokens", reward.reasoning.min_tokens);
+}
+
+void read_plugin(TableReader& table, RewardPlugin& plugin) {
+  table.read("name", plugin.name);
+  table.read("command", plugin.command);
+  table.read("url", plugin.url);
+  table.read("all_rows", plugin.all_rows);
+  table.read("decides", plugin.decides);
+  table.read("weight", plugin.weight);
+  table.read("timeout_s", plugin.timeout_s);
+  table.read("batch_size", plugin.batch_size);
+  table.read("parallel", plugin.parallel);
+  table.read("cache", plugin.cache);
+  table.read("on_failure", plugin.on_failure);
 }
 
 void read_advantage(TableReader& table, AdvantageRecipe& advantage) {
@@ -78,6 +95,30 @@ void read_run(TableReader& table, RlRecipe& recipe) {
   table.read("threads", recipe.threads);
 }
 
+void check_plugins(const std::string& where, const std::vector<RewardPlugin>& plugins) {
+  std::set<std::string> names;
+  for (const RewardPlugin& p : plugins) {
+    const auto require = [&](bool holds, const char* sentence) {
+      train::require(holds, fmt::format("{}: reward.plugins \"{}\"", where, p.name), sentence);
+    };
+    require(!p.name.empty() && p.name.find_first_of(",/\"\n") == std::string::npos,
+            "every plug-in needs a name, without comma, slash and quotation mark");
+    require(names.insert(p.name).second, "two plug-ins have this name");
+    require(p.command.empty() != p.url.empty(),
+            "expected either command (a list: the program and its arguments) or url");
+    require(p.command.empty() || !p.command.front().empty(), "the command's program is empty");
+    require(std::isfinite(p.weight), "weight must be a finite number");
+    require(!p.decides || p.weight == 1,
+            "with decides = true the score is the accuracy and is weighted as such "
+            "(reward.accuracy_weight, reward.text_accuracy_weight): weight means nothing");
+    require(p.timeout_s > 0 && p.timeout_s <= 86400, "timeout_s must be above 0, at most 86400");
+    require(p.batch_size >= 1 && p.parallel >= 1 && p.parallel <= 1024,
+            "batch_size and parallel must be at least 1, and parallel at most 1024");
+    require(p.on_failure == "stop" || p.on_failure == "zero" || p.on_failure == "skip",
+            "on_failure must be \"stop\", \"zero\" or \"skip\"");
+  }
+}
+
 void check(const RecipeReader& reader, const RlRecipe& r) {
   check_model(reader, r.model);
   reader.require(
@@ -105,6 +146,7 @@ void check_rl_numbers(const std::string& where, const RlRecipe& r) {
   const auto require = [&](bool holds, const char* sentence) {
     train::require(holds, where, sentence);
   };
+  check_plugins(where, r.reward_plugins);
   require(r.iterations > 0 && r.micro_batch_tokens > 0 && r.threads > 0,
           "iterations, micro_batch_tokens and threads of [run] must be at least 1");
   require(r.dtype == "f32" || r.dtype == "bf16", "run.dtype must be \"f32\" or \"bf16\"");
@@ -161,7 +203,12 @@ void read_selection(TableReader& table, SelectionRecipe& selection) {
 void read_rl_tables(TableReader& top, RlRecipe& recipe) {
   top.table("selection", [&](TableReader& table) { read_selection(table, recipe.selection); });
   top.table("rollout", [&](TableReader& table) { read_rollout(table, recipe.rollout); });
-  top.table("reward", [&](TableReader& table) { read_reward(table, recipe.reward); });
+  top.table("reward", [&](TableReader& table) {
+    read_reward(table, recipe.reward);
+    table.tables("plugins", [&](TableReader& plugin) {
+      read_plugin(plugin, recipe.reward_plugins.emplace_back());
+    });
+  });
   top.table("advantage", [&](TableReader& table) { read_advantage(table, recipe.advantage); });
   top.table("policy", [&](TableReader& table) { read_policy(table, recipe.policy); });
   top.table("critic", [&](TableReader& table) { read_critic(table, recipe.critic); });

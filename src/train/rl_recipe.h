@@ -99,6 +99,7 @@ struct RlRecipe {
   SelectionRecipe selection;
   RolloutRecipe rollout;
   TaskRewardOptions reward;
+  std::vector<RewardPlugin> reward_plugins;
   AdvantageRecipe advantage;
   PolicyRecipe policy;
   CriticRecipe critic;

@@ -71,7 +71,7 @@ rm -rf killed
 recipe killed
 succeeds together "$TRAIN" rl killed.toml
 # What cannot be shared is not done twice in one folder.
-run together "$TRAIN" sft two.toml
-((status != 0)) || failed "sft ran in two processes"
-has err "2 processes were started, but stapes-train sft runs in one"
+run together "$TRAIN" mgrd two.toml
+((status != 0)) || failed "mgrd ran in two processes"
+has err "2 processes were started, but stapes-train mgrd runs in one"
 succeeds "$STAPES" ask --model "$work/two-model" "$sample" "Which digits are spoken?"

@@ -146,6 +146,58 @@ TEST(BatchLoader, StepsOfSoManyRowsAreAPureFunctionOfTheStepToo) {
   for (size_t i = 0; i < later.size(); ++i) EXPECT_EQ(later[i].ids, all[13 + i].ids);
 }
 
+// Ids of the examples in a batch, each of which has its own.
+std::multiset<int64_t> ids_in(const Batch& batch) {
+  std::multiset<int64_t> ids;
+  for (int64_t b = 0; b < batch.examples; ++b)
+    ids.insert(batch.ids[static_cast<size_t>(b * batch.rows)]);
+  return ids;
+}
+
+TEST(BatchLoader, RanksShareTheBatchesOfOneProcess) {
+  const Lengths source;
+  for (const BatchCut cut : {BatchCut::kByCount, BatchCut::kByRows}) {
+    for (const int per_step : {1, 2, 7}) {
+      BatchLoader whole(source, per_step, 80, 3, 5, 1, cut);
+      std::vector<std::unique_ptr<BatchLoader>> ranks;
+      for (int rank = 0; rank < 3; ++rank)
+        ranks.push_back(std::make_unique<BatchLoader>(source, per_step, 80, 3, 5, 2, cut,
+                                                      BatchShare{.rank = rank, .count = 3}));
+      std::vector<int64_t> examples(3, 0);
+      for (int step = 5; step < 29; ++step) {
+        std::multiset<int64_t> together;
+        int64_t fewest = 1000, most = 0;
+        for (size_t rank = 0; rank < 3; ++rank) {
+          const Batch part = ranks[rank]->next();
+          together.merge(ids_in(part));
+          fewest = std::min(fewest, part.examples);
+          most = std::max(most, part.examples);
+          examples[rank] += part.examples;
+        }
+        EXPECT_EQ(together, ids_in(whole.next())) << "step " << step;
+        EXPECT_LE(most - fewest, 1);
+      }
+      // Nobody has the larger part every time.
+      EXPECT_LE(std::ranges::max(examples) - std::ranges::min(examples), 8);
+    }
+  }
+}
+
+TEST(ExampleSource, TellsHowManyRowsAnExampleHas) {
+  DataRecipe recipe;
+  recipe.melody_share = 1;
+  recipe.questions_per_clip = 3;
+  recipe.question_first_share = 0.3;
+  recipe.self_cognition_share = 0.2;
+  std::vector<WeightedSource> parts;
+  parts.push_back({"world", world_source(recipe, 3, tokenizer(), 80), 2});
+  parts.push_back({"text", text_source({}, 3, tokenizer()), 1});
+  const auto source = mixed_source(std::move(parts), 3);
+  for (const Phase phase : {Phase::kTraining, Phase::kEvaluation})
+    for (uint64_t i = 0; i < 40; ++i)
+      EXPECT_EQ(source->rows(phase, i, 7), std::ssize(source->get(phase, i, 7).ids)) << i;
+}
+
 TEST(BatchLoader, EveryBatchHasASample) {
   const Lengths source;
   BatchLoader loader(source, 1, 80, 3, 0, 1, BatchCut::kByRows);

@@ -124,6 +124,14 @@ TrainingExample make_example(const Tokenizer& tokenizer, std::vector<MelSpectrog
   std::vector<int64_t> tokens_per_audio;
   for (const auto& mel : mels)
     tokens_per_audio.push_back(audio_token_count(mel.frames, AudioRule::kHuggingFace));
+  TrainingExample example = make_example_rows(tokenizer, tokens_per_audio, questions);
+  example.mels = std::move(mels);
+  return example;
+}
+
+TrainingExample make_example_rows(const Tokenizer& tokenizer,
+                                  const std::vector<int64_t>& tokens_per_audio,
+                                  const std::vector<Question>& questions) {
   const auto all = tokenize_all(tokenizer, questions, tokens_per_audio);
   size_t shared = 0;
   if (all.size() > 1) {
@@ -131,9 +139,7 @@ TrainingExample make_example(const Tokenizer& tokenizer, std::vector<MelSpectrog
     STAPES_CHECK(spans.size() == 1, "only questions about one clip can share rows");
     shared = spans[0].begin + spans[0].count + 1;  // with <audio_end>
   }
-  TrainingExample example = with_shared_rows(all, shared);
-  example.mels = std::move(mels);
-  return example;
+  return with_shared_rows(all, shared);
 }
 
 TrainingExample make_conversation_rows(const Tokenizer& tokenizer,

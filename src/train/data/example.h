@@ -77,6 +77,10 @@ struct Question {
 // Several questions: all must begin with the same rows up to the end of the only audio span.
 TrainingExample make_example(const Tokenizer& tokenizer, std::vector<MelSpectrogram> mels,
                              const std::vector<Question>& questions);
+// The same without mels: the rows alone.
+TrainingExample make_example_rows(const Tokenizer& tokenizer,
+                                  const std::vector<int64_t>& tokens_per_audio,
+                                  const std::vector<Question>& questions);
 
 // Several turns of one conversation that are in the loss: each is a question with all that came
 // before it. What all of them begin with is segment 0. (One segment would not do: a turn is written

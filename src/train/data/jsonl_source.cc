@@ -20,7 +20,9 @@ class JsonlSource : public ExampleSource {
         mel_(mel_bands),
         shards_(pattern, quarantine, [this](const JsonlRow& row, const fs::path& file) {
           const int64_t tokens = checked_tokens(row, file);
-          return options_.max_tokens == 0 || tokens <= options_.max_tokens;
+          const bool wanted = options_.max_tokens == 0 || tokens <= options_.max_tokens;
+          if (wanted) tokens_.push_back(static_cast<uint32_t>(tokens));
+          return wanted;
         }) {
     if (shards_.unwanted() > 0)
       spdlog::warn("{}: {} of {} samples have more than {} tokens and are left out",
@@ -44,6 +46,10 @@ class JsonlSource : public ExampleSource {
     example.mels = std::move(mels);
     example.origin = fmt::format("{}:{}", shards_.file(row_index).filename().string(), row.line);
     return example;
+  }
+
+  int64_t rows(Phase phase, uint64_t index, int64_t /*step*/) const override {
+    return tokens_[row_at(phase, index)];
   }
 
   std::string fingerprint() const override { return shards_.fingerprint(); }
@@ -74,6 +80,7 @@ class JsonlSource : public ExampleSource {
   JsonlSourceOptions options_;
   const Tokenizer& tokenizer_;
   LogMel mel_;
+  std::vector<uint32_t> tokens_;  // of each row of the shards
   JsonlShards shards_;
   RowSplit split_;
 };

@@ -57,6 +57,11 @@ class MixedSource : public ExampleSource {
     return example;
   }
 
+  int64_t rows(Phase phase, uint64_t index, int64_t step) const override {
+    const Mixture::Place place = mixture_.place(index);
+    return parts_[place.part].source->rows(phase, place.index, step);
+  }
+
   std::string fingerprint() const override {
     std::string text = "mixture";
     for (const auto& part : parts_)

@@ -18,6 +18,11 @@ class ExampleSource {
   virtual ~ExampleSource() = default;
   // Thread-safe. `step` lets a curriculum choose the difficulty.
   virtual TrainingExample get(Phase phase, uint64_t index, int64_t step) const = 0;
+  // How many rows get() has for the same arguments; cheaper where the spectrogram, or all of the
+  // sound, is not needed to know it. Thread-safe.
+  virtual int64_t rows(Phase phase, uint64_t index, int64_t step) const {
+    return std::ssize(get(phase, index, step).ids);
+  }
   // A text that changes when the data change: kept in checkpoints, compared on --resume.
   virtual std::string fingerprint() const = 0;
   // Samples that there are in all; 0: there is no end of them.

@@ -135,10 +135,8 @@ class WorldSource : public ExampleSource {
   }
 
   TrainingExample get(Phase phase, uint64_t index, int64_t step) const override {
-    const Split split = phase == Phase::kTraining ? Split::kTrain : Split::kTest;
-    const uint64_t seed = phase == Phase::kTraining ? seed_ : mix64(seed_ + 1);
-    const auto& sounds = phase == Phase::kTraining ? world_at(step) : worlds_.back();
-    const world::Clip clip = clip_of(sounds, split, seed, index);
+    const uint64_t seed = seed_of(phase);
+    const world::Clip clip = clip_of(phase, index, step);
     MelSpectrogram mel = mel_.compute(clip.audio.samples);
     FrameTargets frames = frame_targets(clip.truth, mel.frames);
     if (phase == Phase::kTraining && recipe_.mask_spectrogram) {
@@ -158,6 +156,14 @@ class WorldSource : public ExampleSource {
     return example;
   }
 
+  int64_t rows(Phase phase, uint64_t index, int64_t step) const override {
+    const world::Clip clip = clip_of(phase, index, step);
+    const int64_t tokens =
+        audio_token_count(mel_frame_count(std::ssize(clip.audio.samples)), AudioRule::kHuggingFace);
+    const auto asked = questions(clip.truth, seed_of(phase), index);
+    return std::ssize(make_example_rows(tokenizer_, {tokens}, asked).ids);
+  }
+
   std::string fingerprint() const override {
     std::string text = "world " + recipe_.digits_folder.filename().string();
     for (const auto& task : recipe_.tasks) text += " " + task;
@@ -171,8 +177,14 @@ class WorldSource : public ExampleSource {
     return worlds_[stage];
   }
 
-  world::Clip clip_of(const world::World& sounds, Split split, uint64_t seed,
-                      uint64_t index) const {
+  uint64_t seed_of(Phase phase) const {
+    return phase == Phase::kTraining ? seed_ : mix64(seed_ + 1);
+  }
+
+  world::Clip clip_of(Phase phase, uint64_t index, int64_t step) const {
+    const Split split = phase == Phase::kTraining ? Split::kTrain : Split::kTest;
+    const uint64_t seed = seed_of(phase);
+    const world::World& sounds = phase == Phase::kTraining ? world_at(step) : worlds_.back();
     // Tasks with clips of their own kind: an equal share each.
     Rng own(seed, kOwnKind, index);
     const Task drawn = own.pick(tasks_);

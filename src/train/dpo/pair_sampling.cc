@@ -66,17 +66,18 @@ class Sampler {
         source_(source),
         engine_(engine),
         folder_(folder),
-        options_(options) {}
+        options_(options),
+        writes_(options.ranks == nullptr || options.ranks->leads()) {}
 
   PairSamplingFunnel run() {
-    make_clips_folder();
+    if (writes_) make_clips_folder();
     const int64_t per_round = std::max<int64_t>(1, 2 * rollout_.live_sequences / recipe_.samples);
     for (int64_t begin = 0; begin < recipe_.prompts && missing() > 0; begin += per_round) {
       const int64_t end = std::min(recipe_.prompts, begin + per_round);
       ask(Round(source_, begin, end), begin);
       if (options_.on_progress) options_.on_progress(end, recipe_.prompts);
     }
-    if (funnel_.pairs.pairs > 0) write_file_atomically(folder_ / "pairs.jsonl", lines_);
+    if (funnel_.pairs.pairs > 0 && writes_) write_file_atomically(folder_ / "pairs.jsonl", lines_);
     return funnel_;
   }
 
@@ -98,7 +99,8 @@ class Sampler {
         engine_.generate(round.prompts(), {.samples = recipe_.samples,
                                            .max_tokens = rollout_.max_tokens,
                                            .seed = seed,
-                                           .stop = options_.stop});
+                                           .stop = options_.stop,
+                                           .ranks = options_.ranks});
     const std::vector<reward::SampledReplies> replies = round.replies(rollouts, funnel_.cut);
     reward::PairOptions wanted{
         .most_pairs = static_cast<size_t>(missing()),
@@ -113,7 +115,7 @@ class Sampler {
     for (const auto& pair : reward::make_preference_pairs(replies, wanted, funnel_.pairs)) {
       lines_ += reward::to_jsonl(replies[pair.prompt], pair) + "\n";
       funnel_.rejected_examples += pair.rejected_is_example ? 1 : 0;
-      if (written[pair.prompt] || round.has_file(pair.prompt)) continue;
+      if (!writes_ || written[pair.prompt] || round.has_file(pair.prompt)) continue;
       write_wav_file(folder_ / round.audio_name(pair.prompt),
                      round.prompt(pair.prompt).clips.front());
       written[pair.prompt] = true;
@@ -126,6 +128,7 @@ class Sampler {
   const RolloutEngine& engine_;
   const fs::path folder_;
   const PairSamplingOptions& options_;
+  const bool writes_;
   PairSamplingFunnel funnel_;
   std::string lines_;
 };

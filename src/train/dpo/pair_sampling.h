@@ -37,6 +37,8 @@ struct PairSamplingOptions {
   uint64_t seed = 1;
   const std::atomic<bool>* stop = nullptr;
   std::function<void(int64_t done, int64_t all)> on_progress = {};
+  // Each prompt is answered by one of them; the first one writes the files.
+  const Ranks* ranks = nullptr;
 };
 
 // Writes FOLDER/pairs.jsonl, and FOLDER/clips/NNNNNN.wav for each prompt with a pair (rows of JSON

@@ -1,5 +1,6 @@
 #include "train/dpo/preference_policy.h"
 
+#include <array>
 #include <cmath>
 
 #include "train/nn/dpo_loss.h"
@@ -39,23 +40,18 @@ Tensor pick(const std::vector<double>& values, const PairBatch& batch) {
   return torch::tensor(picked, torch::kFloat64).to(batch.replies.device());
 }
 
-size_t count_pairs(std::span<const PairBatch> batches) {
-  size_t pairs = 0;
-  for (const PairBatch& batch : batches) pairs += batch.pairs.size();
-  return pairs;
-}
-
 }  // namespace
 
 PairScores::PairScores(size_t pairs) : chosen(pairs, std::nan("")), rejected(pairs, std::nan("")) {}
 
 PreferencePolicy::PreferencePolicy(const DpoRecipe& recipe, const ModelConfig& config,
                                    Parameters start, int64_t known_ids, int64_t steps,
-                                   torch::Device device)
+                                   torch::Device device, const Ranks* ranks)
     : recipe_(recipe),
       config_(config),
       known_ids_(known_ids),
       device_(device),
+      ranks_(ranks != nullptr ? *ranks : alone_),
       policy_(with_gradients(std::move(start), recipe.optimizer)),
       optimizer_(settings_of(recipe.optimizer, steps),
                  trained_groups(policy_, recipe.optimizer.weight_decay)) {}
@@ -119,6 +115,8 @@ PreferenceFigures PreferencePolicy::gradients(std::span<const PairBatch> batches
   const size_t pairs = count_pairs(batches);
   optimizer_.zero_gradients();
   for (const PairBatch& batch : batches) add(batch, reference, pairs, figures).backward();
+  optimizer_.sum_gradients(ranks_, "the policy's gradients");
+  sum_over_ranks(figures);
   return figures;
 }
 
@@ -137,7 +135,31 @@ PreferenceFigures PreferencePolicy::evaluate(std::span<const PairBatch> batches,
   PreferenceFigures figures;
   const size_t pairs = count_pairs(batches);
   for (const PairBatch& batch : batches) add(batch, reference, pairs, figures);
+  sum_over_ranks(figures);
   return figures;
+}
+
+size_t PreferencePolicy::count_pairs(std::span<const PairBatch> batches) const {
+  std::vector<double> pairs = {0};
+  for (const PairBatch& batch : batches) pairs[0] += static_cast<double>(batch.pairs.size());
+  ranks_.sum(pairs, "the number of pairs");
+  return static_cast<size_t>(pairs[0]);
+}
+
+void PreferencePolicy::sum_over_ranks(PreferenceFigures& f) const {
+  const std::array fields = {&f.loss,
+                             &f.dpo_loss,
+                             &f.nll,
+                             &f.margin,
+                             &f.accuracy,
+                             &f.chosen_reward,
+                             &f.rejected_reward,
+                             &f.chosen_log_prob,
+                             &f.rejected_log_prob};
+  std::vector<double> numbers;
+  for (const double* field : fields) numbers.push_back(*field);
+  ranks_.sum(numbers, "losses");
+  for (size_t i = 0; i < fields.size(); ++i) *fields[i] = numbers[i];
 }
 
 std::vector<std::pair<std::string, Tensor>> PreferencePolicy::trained_tensors() const {

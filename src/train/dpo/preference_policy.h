@@ -37,12 +37,14 @@ struct PreferenceFigures {
 
 class PreferencePolicy {
  public:
-  // `start` are the weights to begin with. known_ids: tokens that the sampler knows. `recipe`
-  // outlives the object. steps: of the whole run, where the learning rate's cosine ends.
+  // `start` are the weights to begin with. known_ids: tokens that the sampler knows. `recipe` and
+  // `ranks` outlive the object. steps: of the whole run, where the learning rate's cosine ends.
+  // ranks: each of them is given its part of the batches; figures and gradients are of all parts.
   PreferencePolicy(const DpoRecipe& recipe, const ModelConfig& config, Parameters start,
-                   int64_t known_ids, int64_t steps, torch::Device device);
+                   int64_t known_ids, int64_t steps, torch::Device device,
+                   const Ranks* ranks = nullptr);
 
-  // Without gradients. pairs: how many the batches hold together.
+  // Without gradients. pairs: how many the batches hold together. Of this rank's part alone.
   PairScores score(std::span<const PairBatch> batches, size_t pairs) const;
 
   // The gradients of all the batches' pairs together, from zero; no weight changes. They do not
@@ -66,12 +68,16 @@ class PreferencePolicy {
   // Adds a batch's sums to the figures; returns its loss, divided by the pairs of all batches.
   torch::Tensor add(const PairBatch& batch, const PairScores& reference, size_t pairs,
                     PreferenceFigures& figures) const;
+  size_t count_pairs(std::span<const PairBatch> batches) const;  // of all ranks
+  void sum_over_ranks(PreferenceFigures& figures) const;
   std::vector<std::pair<std::string, torch::Tensor>> trained_tensors() const;
 
   const DpoRecipe& recipe_;
   const ModelConfig config_;
   int64_t known_ids_;
   torch::Device device_;
+  const Ranks alone_;
+  const Ranks& ranks_;
   Parameters policy_;
   Optimizer optimizer_;
 };

@@ -17,11 +17,21 @@ Tensor every(const Tensor& labels, int64_t stride) {
   return labels.slice(1, 0, labels.size(1), stride).reshape({-1});
 }
 
-// Mean over known labels; zero (not NaN) where none is known.
-Tensor known_cross_entropy(const Tensor& logits, const Tensor& labels) {
+Tensor known(const Tensor& labels) {
+  return (labels != kIgnore).sum();
+}
+
+// In the order of LossCounts.
+std::array<Tensor, 5> frame_labels(const DeviceBatch& batch) {
+  return {batch.frame_sound, batch.frame_ordinal, batch.frame_speaker, batch.frame_voice,
+          batch.frame_level};
+}
+
+// Mean over known labels, or over so many; zero (not NaN) where none is known.
+Tensor known_cross_entropy(const Tensor& logits, const Tensor& labels, const double* count) {
   const Tensor sum = F::cross_entropy(
       logits, labels, F::CrossEntropyFuncOptions().ignore_index(kIgnore).reduction(torch::kSum));
-  return sum / (labels != kIgnore).sum().clamp_min(1);
+  return count != nullptr ? sum / std::max(*count, 1.0) : sum / known(labels).clamp_min(1);
 }
 
 // Scores of one probe, by what they are about; loss and counts.
@@ -46,14 +56,19 @@ ProbeScores probe(const FrameProbe& probe, const Tensor& rows) {
   return by_subject;
 }
 
-// Row r of the probe's input stands for frame r * `stride`.
-Tensor probe_loss(const ProbeScores& scores, const DeviceBatch& batch, int64_t stride) {
-  const auto loss = [&](const Tensor& of_subject, const Tensor& labels) {
-    return known_cross_entropy(of_subject, every(labels, stride));
-  };
-  return loss(scores.sound, batch.frame_sound) + loss(scores.ordinal, batch.frame_ordinal) +
-         loss(scores.speaker, batch.frame_speaker) + loss(scores.voice, batch.frame_voice) +
-         loss(scores.level, batch.frame_level);
+// Row r of the probe's input stands for frame r * `stride`. `counts`: of the whole batch, or null.
+Tensor probe_loss(const ProbeScores& scores, const DeviceBatch& batch, int64_t stride,
+                  const std::array<double, 5>* counts) {
+  const std::array<Tensor, 5> of_subject = {scores.sound, scores.ordinal, scores.speaker,
+                                            scores.voice, scores.level};
+  const std::array<Tensor, 5> labels = frame_labels(batch);
+  Tensor loss;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const Tensor one = known_cross_entropy(of_subject[i], every(labels[i], stride),
+                                           counts != nullptr ? &(*counts)[i] : nullptr);
+    loss = i == 0 ? one : loss + one;
+  }
+  return loss;
 }
 
 // How many rows where something is to be named (label > 0), and how many are named right.
@@ -110,10 +125,24 @@ DeviceBatch to_device(const Batch& batch, torch::Device device) {
   return out;
 }
 
+LossCounts loss_counts(const DeviceBatch& batch) {
+  LossCounts counts;
+  counts.tokens = static_cast<double>(batch.tokens_in_loss);
+  const std::array<Tensor, 5> labels = frame_labels(batch);
+  for (size_t i = 0; i < labels.size() && batch.clips > 0; ++i) {
+    counts.encoder[i] = known(every(labels[i], 1)).item<double>();
+    counts.adaptor[i] = known(every(labels[i], 2)).item<double>();
+  }
+  return counts;
+}
+
 Losses supervised_losses(const Parameters& parameters, const ModelConfig& config,
-                         const FrameHelper* helper, const DeviceBatch& batch) {
+                         const FrameHelper* helper, const DeviceBatch& batch,
+                         const LossCounts* whole) {
   Losses losses;
   losses.frames = torch::zeros({}, batch.labels.options().dtype(torch::kFloat32));
+  losses.text = losses.frames;
+  if (whole != nullptr && batch.tokens == 0) return losses;
   Tensor audio;
   if (batch.clips > 0) {
     const bool encoder_learns = parameters["encoder.after_norm.weight"].requires_grad();
@@ -122,13 +151,15 @@ Losses supervised_losses(const Parameters& parameters, const ModelConfig& config
     audio = adapt_audio(parameters, encoded);
     if (helper != nullptr && encoder_learns) {
       const ProbeScores heard = probe(helper->encoder, encoded);
-      losses.frames = losses.frames + probe_loss(heard, batch, 1);
+      losses.frames =
+          losses.frames + probe_loss(heard, batch, 1, whole != nullptr ? &whole->encoder : nullptr);
       std::tie(losses.frames_right, losses.frames_count) =
           count_right(heard.sound, every(batch.frame_sound, 1));
     }
     if (helper != nullptr && (encoder_learns || adaptor_learns)) {
       const ProbeScores passed_on = probe(helper->adaptor, audio);
-      losses.frames = losses.frames + probe_loss(passed_on, batch, 2);
+      losses.frames = losses.frames +
+                      probe_loss(passed_on, batch, 2, whole != nullptr ? &whole->adaptor : nullptr);
       std::tie(losses.voices_right, losses.voices_count) =
           count_right(passed_on.speaker, every(batch.frame_speaker, 2));
     }
@@ -140,7 +171,8 @@ Losses supervised_losses(const Parameters& parameters, const ModelConfig& config
   const Tensor logits =
       language_model_head(parameters, hidden.reshape({-1, hidden.size(2)}).index_select(0, in_loss))
           .to(torch::kFloat32);
-  losses.text = F::cross_entropy(logits, labels);
+  losses.text = whole == nullptr ? F::cross_entropy(logits, labels)
+                                 : known_cross_entropy(logits, labels, &whole->tokens);
   losses.text_count = labels.numel();
   losses.text_right = (logits.argmax(1) == labels).sum().item<int64_t>();
   return losses;

@@ -3,6 +3,8 @@
 
 #include <torch/torch.h>
 
+#include <array>
+
 #include "train/data/batch.h"
 #include "train/nn/forward.h"
 
@@ -28,6 +30,13 @@ struct FrameHelper {
   std::vector<std::pair<std::string, torch::Tensor*>> tensors();
 };
 
+// What the losses are means over: labels that are known, of tokens and of what the two probes must
+// say (sound, ordinal, speaker, voice, level). In f64, for sums over ranks.
+struct LossCounts {
+  double tokens = 0;
+  std::array<double, 5> encoder = {}, adaptor = {};
+};
+
 // A batch on a device.
 struct DeviceBatch {
   PaddedMels mels;
@@ -37,6 +46,7 @@ struct DeviceBatch {
   int64_t tokens = 0, tokens_in_loss = 0, clips = 0;
 };
 DeviceBatch to_device(const Batch& batch, torch::Device device);
+LossCounts loss_counts(const DeviceBatch& batch);
 
 struct Losses {
   torch::Tensor text;  // mean over all tokens in the loss, nats
@@ -51,7 +61,10 @@ struct Losses {
 // A part whose weights need no gradient runs without a tape, so a frozen encoder keeps no
 // activations. The helper (null: none) speaks only where it can teach something: to the encoder if
 // that is trained, to the adaptor if one of the two is.
+// `whole`: the counts of the batch that this is a part of, so that the sum over all parts is the
+// loss of the whole; null: it is no part. A part may be empty: its losses are 0 without a gradient.
 Losses supervised_losses(const Parameters& parameters, const ModelConfig& config,
-                         const FrameHelper* helper, const DeviceBatch& batch);
+                         const FrameHelper* helper, const DeviceBatch& batch,
+                         const LossCounts* whole = nullptr);
 
 }  // namespace stapes::train

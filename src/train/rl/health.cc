@@ -71,7 +71,9 @@ Figures reply_figures(std::span<const RolloutPrompt> prompts, std::span<const Ro
   Figures figures = {{"reward", mean(rewards)}, {"reward_deviation", standard_deviation(rewards)}};
   for (const auto& part : parts) {
     std::vector<double> values;
-    for (const Rollout& rollout : rollouts) values.push_back(rollout.reward.parts.at(part));
+    for (const Rollout& rollout : rollouts)
+      if (const auto found = rollout.reward.parts.find(part); found != rollout.reward.parts.end())
+        values.push_back(found->second);
     figures.emplace_back(part, mean(values));
   }
   figures.insert(figures.end(), {{"length_mean", mean(lengths)},

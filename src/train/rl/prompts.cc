@@ -177,8 +177,11 @@ class JsonlPrompts : public PromptSource {
   reward::ExpectedAnswer expected_of(const JsonlRow& row) const {
     reward::ExpectedAnswer expected;
     expected.text = column_text(row.columns, {"answer", "solution"});
-    if (expected.text.empty())
-      file_.reject(row.line, "expected a column `answer` or `solution` that says what is right");
+    // A grader of the user's own may need no answer, only the tests of some code, say.
+    if (expected.text.empty() && column_text(row.columns, {"grader"}).empty())
+      file_.reject(row.line,
+                   "expected a column `answer` or `solution` that says what is right, or `grader`, "
+                   "the name of a reward plug-in that knows");
     try {
       if (row.columns.contains("choices"))
         expected.choices = row.columns.at("choices").get<std::vector<std::string>>();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -42,7 +43,8 @@ inline constexpr const char* kAccuracyPart = "accuracy";
 class RewardFunction {
  public:
   virtual ~RewardFunction() = default;
-  // The keys of the Reward::parts, always the same ones.
+  // The keys of the Reward::parts, always the same ones. A part that says nothing about a reply may
+  // be missing there (but "accuracy" never is): means are over the replies that have it.
   virtual std::vector<std::string> parts() const = 0;
   // One reward for each completion, in their order; finite or nothing. Called by one thread.
   virtual std::vector<Reward> grade(std::span<const Completion> completions) = 0;
@@ -60,9 +62,32 @@ struct TaskRewardOptions {
   reward::ReasoningRule reasoning = {};
 };
 
+// A grader of the user's own (reward/external_grader.h): a command or an HTTP endpoint.
+struct RewardPlugin {
+  std::string name;                  // its part is "plugin/NAME"
+  std::vector<std::string> command;  // program and arguments, without a shell; or
+  std::string url;
+  // About all replies; else about those whose row names it in a column `grader`, `kind` or
+  // `data_source`.
+  bool all_rows = false;
+  // Its score is the accuracy, in place of the comparison with the expected answer: for code, which
+  // no comparison can judge. Else `weight` times its score is added to the total.
+  bool decides = false;
+  double weight = 1;
+  double timeout_s = 60;  // of a batch
+  int batch_size = 64;
+  int parallel = 1;                 // batches at the same time
+  std::filesystem::path cache;      // folder; empty: none
+  std::string on_failure = "stop";  // or "zero", or "skip": the reply is left out of training
+};
+
 // Parts: "accuracy" (reward/grade.h by what the prompt expects; a reply that was cut is wrong) and
-// "reasoning" (1: present, reward/reasoning.h). No total where the expected answer cannot be read.
+// "reasoning" (1: present, reward/reasoning.h), and those of the plug-ins. No total where the
+// expected answer cannot be read, and where a plug-in that the reply is about gave no score.
+// Throws kUsage (a plug-in's URL), kIo (its cache); grade() throws kInvalidData where nothing can
+// say what is right, and where a plug-in failed whose on_failure is "stop".
 std::unique_ptr<RewardFunction> task_reward(const TaskRewardOptions& options,
-                                            const Tokenizer& tokenizer);
+                                            const Tokenizer& tokenizer,
+                                            const std::vector<RewardPlugin>& plugins = {});
 
 }  // namespace stapes::train

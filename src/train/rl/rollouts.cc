@@ -65,10 +65,14 @@ void check_reward(const Reward& reward, const RolloutPrompt& prompt,
   if (!std::isfinite(*reward.total))
     fail(ErrorCode::kInvalidData, "the reward of a reply to {} is {}, expected a finite number",
          prompt.id, *reward.total);
-  for (const std::string& part : parts)
-    if (!reward.parts.contains(part))
-      fail(ErrorCode::kInvalidData, "the reward of a reply to {} has no part \"{}\"", prompt.id,
-           part);
+  if (!reward.parts.contains(kAccuracyPart))
+    fail(ErrorCode::kInvalidData, "the reward of a reply to {} has no part \"{}\"", prompt.id,
+         kAccuracyPart);
+  for (const auto& [part, value] : reward.parts)
+    if (std::ranges::find(parts, part) == parts.end() || !std::isfinite(value))
+      fail(ErrorCode::kInvalidData,
+           "the reward of a reply to {} has the part \"{}\" = {}, expected finite numbers for {}",
+           prompt.id, part, value, fmt::join(parts, ", "));
 }
 
 // Every rank's part of the replies, in order of prompts. A rank that was asked to stop says so, and

@@ -77,7 +77,7 @@ class RolloutEngine {
 
 // Grades in place, and takes out those that nobody could judge; returns how many these were.
 // Of several ranks only the first asks `reward`, which may cost money or be of two minds.
-// Throws kInvalidData where a reward is not finite or parts are missing.
+// Throws kInvalidData where a reward is not finite, or its parts are not those of `reward`.
 size_t grade(std::span<const RolloutPrompt> prompts, std::vector<Rollout>& rollouts,
              RewardFunction& reward, const Ranks& ranks = Ranks());
 

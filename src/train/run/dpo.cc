@@ -59,12 +59,13 @@ class DpoRun {
   DpoRun(const DpoRecipe& recipe, const DpoOptions& options)
       : recipe_(recipe),
         options_(options),
+        ranks_(options.ranks != nullptr ? *options.ranks : alone_),
         device_(prepare_libtorch(recipe.threads, recipe.dtype)),
         config_(load_config(recipe.model.init)),
         files_(read_model_files(recipe.model.init)),
         start_(Parameters::load(recipe.model.init, config_)),
         model_hash_(hash_of(start_)),
-        checkpoint_(open_run(recipe.run_folder, recipe.source_text, options.resume)) {
+        checkpoint_(open_run(recipe.run_folder, recipe.source_text, options.resume, ranks_)) {
     for (const auto& name : start_.names()) start_.at(name) = start_[name].to(device_);
     engine_.emplace(config_, files_, start_,
                     RolloutEngineOptions{.threads = recipe.threads,
@@ -79,14 +80,15 @@ class DpoRun {
       train();
     } catch (const Error& error) {
       // Asked to stop: what was begun and is not done is left out.
-      if (error.code() != ErrorCode::kCancelled || !stop_requested()) throw;
+      if (error.code() != ErrorCode::kCancelled) throw;
+      stopped_ = true;
     }
-    if (stop_requested() && result_.saved) save();
+    if (stopped_ && result_.saved) save();
     result_.steps = step_;
     result_.all_steps = steps_;
     result_.skipped = skipped_;
     result_.finished = result_.saved && step_ == steps_;
-    if (result_.finished && !recipe_.model.output.empty())
+    if (result_.finished && !recipe_.model.output.empty() && ranks_.leads())
       write_model_folder(recipe_.model.output, files_, on_cpu(policy_->parameters()),
                          save_dtype(recipe_.model.save_dtype));
     return result_;
@@ -107,7 +109,7 @@ class DpoRun {
                                  recipe_.optimizer.pairs_per_step));
     if (checkpoint_) check_unchanged(*checkpoint_, load_state(*checkpoint_), state());
     policy_.emplace(recipe_, config_, std::move(start_),
-                    static_cast<int64_t>(engine_->tokenizer().size()), steps_, device_);
+                    static_cast<int64_t>(engine_->tokenizer().size()), steps_, device_, &ranks_);
     find_reference();
     if (checkpoint_) restore();
   }
@@ -119,24 +121,33 @@ class DpoRun {
     const auto prompts = prompts_of(recipe_);
     const std::string key = pairs_key(recipe_, model_hash_, *prompts);
     // Written last: where it is, the pairs are whole.
-    if (fs::exists(record) && fs::exists(file) &&
-        json::parse(read_file(record), nullptr, false).value("key", "") == key) {
-      fmt::print(stderr, "{} is there already\n", file.string());
+    const std::string there = done_by_the_first(ranks_, "the pairs of an earlier run", [&] {
+      const bool whole = fs::exists(record) && fs::exists(file) &&
+                         json::parse(read_file(record), nullptr, false).value("key", "") == key;
+      return std::string(whole ? "there" : "");
+    });
+    if (!there.empty()) {
+      say("{} is there already\n", file.string());
       return file;
     }
-    Progress progress(0, recipe_.pairs.prompts);
+    Progress progress(0, recipe_.pairs.prompts, ranks_.leads());
     const PairSamplingFunnel funnel =
         sample_pairs(recipe_, *prompts, *engine_, recipe_.run_folder,
                      {.seed = Rng(recipe_.seed, kPairSampling).next(),
                       .stop = options_.stop,
-                      .on_progress = [&](int64_t done, int64_t) {
-                        progress.show(done, "prompts asked whether the model hears");
-                      }});
+                      .on_progress =
+                          [&](int64_t done, int64_t) {
+                            progress.show(done, "prompts asked whether the model hears");
+                          },
+                      .ranks = &ranks_});
     progress.finish_line();
-    fmt::print(stderr, "{}", funnel.to_table());
-    nlohmann::ordered_json written = funnel.to_json();
-    written["key"] = key;
-    write_file_atomically(record, written.dump(2) + "\n");
+    say("{}", funnel.to_table());
+    done_by_the_first(ranks_, "the sampled pairs", [&] {
+      nlohmann::ordered_json written = funnel.to_json();
+      written["key"] = key;
+      write_file_atomically(record, written.dump(2) + "\n");
+      return std::string();
+    });
     if (funnel.pairs.pairs == 0)
       fail(ErrorCode::kInvalidData,
            "no pair came of {} prompts: {} have no reply to choose, {} none to reject ({} says "
@@ -148,56 +159,72 @@ class DpoRun {
   // With the same batches as the first pass over the pairs, so that there every ratio is exactly 1.
   void find_reference() {
     const size_t train = preferences_->count(Phase::kTraining), test = evaluation_count();
-    const std::string key = fmt::format(
+    std::string key = fmt::format(
         "model {}, {}, seed {}, {} pairs of {} rows, {}, thought {}, {} threads", model_hash_,
         preferences_->fingerprint(), recipe_.seed, recipe_.optimizer.pairs_per_step,
         recipe_.micro_batch_tokens, recipe_.dtype, recipe_.loss.score_thought, recipe_.threads);
+    if (!ranks_.alone()) key += fmt::format(", {} ranks", ranks_.count());
     const fs::path file = recipe_.run_folder / "reference.json";
     if (auto kept = load_reference(file, key, train, test)) {
       reference_ = std::move(*kept);
       return;
     }
     reference_ = {PairScores(train), PairScores(test)};
-    Progress progress(0, static_cast<int64_t>(train + test));
+    // Each rank knows its own; the others' are 0 until all are added up.
+    for (std::vector<double>* part : {&reference_.train.chosen, &reference_.train.rejected,
+                                      &reference_.test.chosen, &reference_.test.rejected})
+      std::ranges::fill(*part, 0);
+    std::vector<bool> seen(train, false);
+    Progress progress(0, static_cast<int64_t>(train + test), ranks_.leads());
     int64_t done = 0;
     const auto note = [&](size_t pairs) {
       stop_here_if_asked();
       progress.show(done += static_cast<int64_t>(pairs), "pairs scored by the reference");
     };
     for (int64_t step = 0; done < static_cast<int64_t>(train); ++step) {
-      const std::vector<size_t> chosen = pairs_of_step(step);
-      const PairScores scores = policy_->score(batches_of(Phase::kTraining, chosen), chosen.size());
+      const std::vector<size_t> all = pairs_of_step(step), own = mine(all);
+      const PairScores scores = policy_->score(batches_of(Phase::kTraining, own), own.size());
+      for (size_t i = 0; i < own.size(); ++i) {
+        if (seen[own[i]]) continue;  // of the next pass
+        reference_.train.chosen[own[i]] = scores.chosen[i];
+        reference_.train.rejected[own[i]] = scores.rejected[i];
+      }
       size_t fresh = 0;
-      for (size_t i = 0; i < chosen.size(); ++i) {
-        if (!std::isnan(reference_.train.chosen[chosen[i]])) continue;  // of the next pass
-        reference_.train.chosen[chosen[i]] = scores.chosen[i];
-        reference_.train.rejected[chosen[i]] = scores.rejected[i];
-        ++fresh;
+      for (const size_t index : all) {
+        fresh += seen[index] ? 0 : 1;
+        seen[index] = true;
       }
       note(fresh);
-      if (fresh == 0) break;  // not finite: save_reference says so
     }
     for (size_t begin = 0; begin < test; begin += kPairsAtOnce) {
       const std::vector<size_t> chosen = evaluation_pairs(begin);
+      note(chosen.size());
+      if (!ranks_.owns(begin / kPairsAtOnce)) continue;
       const PairScores scores =
           policy_->score(batches_of(Phase::kEvaluation, chosen), chosen.size());
       std::ranges::copy(scores.chosen, reference_.test.chosen.begin() + static_cast<long>(begin));
       std::ranges::copy(scores.rejected,
                         reference_.test.rejected.begin() + static_cast<long>(begin));
-      note(chosen.size());
     }
+    for (std::vector<double>* part : {&reference_.train.chosen, &reference_.train.rejected,
+                                      &reference_.test.chosen, &reference_.test.rejected})
+      ranks_.sum(*part, "the reference's log-probabilities");
     progress.finish_line();
-    save_reference(file, key, reference_);
+    done_by_the_first(ranks_, "the reference", [&] {
+      save_reference(file, key, reference_);
+      return std::string();
+    });
   }
 
   void train() {
-    MetricsLog metrics(recipe_.run_folder, "metrics", step_);
-    MetricsLog test(recipe_.run_folder, "test", step_);
+    const fs::path logs = log_folder(recipe_.run_folder, ranks_);
+    MetricsLog metrics(logs, "metrics", step_);
+    MetricsLog test(logs, "test", step_);
     if (!checkpoint_) begin();
     // Also of a run that was stopped in the middle of an evaluation.
     if (test.last_step() < step_ && is_due(recipe_.logging.evaluate_every)) evaluate(test);
-    Progress progress(step_, steps_);
-    while (step_ < steps_ && !stop_requested()) {
+    Progress progress(step_, steps_, ranks_.leads());
+    while (step_ < steps_ && !all_stop()) {
       const PreferenceFigures figures = train_step(progress);
       ++step_;
       if (is_due(recipe_.logging.print_every)) report(figures, metrics, progress);
@@ -210,11 +237,10 @@ class DpoRun {
   }
 
   void begin() {
-    fmt::print(stderr,
-               "{}: {:.2f} M parameters are trained from {}, on {} pairs, {} a step, beta {}\n",
-               recipe_.name, static_cast<double>(policy_->trained_parameters()) / 1e6,
-               recipe_.model.init.string(), preferences_->count(Phase::kTraining),
-               recipe_.optimizer.pairs_per_step, recipe_.loss.beta);
+    say("{}: {:.2f} M parameters are trained from {}, on {} pairs, {} a step, beta {}\n",
+        recipe_.name, static_cast<double>(policy_->trained_parameters()) / 1e6,
+        recipe_.model.init.string(), preferences_->count(Phase::kTraining),
+        recipe_.optimizer.pairs_per_step, recipe_.loss.beta);
     if (recipe_.optimizer.warmup_steps >= steps_)
       spdlog::warn("the run ends within its warm-up: {} steps, optimizer.warmup_steps = {}", steps_,
                    recipe_.optimizer.warmup_steps);
@@ -243,8 +269,17 @@ class DpoRun {
     return chosen;
   }
 
+  // This rank's part.
+  std::vector<size_t> mine(const std::vector<size_t>& chosen) const {
+    std::vector<size_t> own;
+    for (size_t i = 0; i < chosen.size(); ++i)
+      if (ranks_.owns(i)) own.push_back(chosen[i]);
+    return own;
+  }
+
   // Reads the clips and runs the frozen encoder, once for both replies of each pair.
   std::vector<PairBatch> batches_of(Phase phase, const std::vector<size_t>& chosen) const {
+    if (chosen.empty()) return {};  // a rank without a part
     Pairs pairs;
     std::vector<RolloutPrompt> prompts;
     for (const size_t index : chosen) {
@@ -267,17 +302,17 @@ class DpoRun {
 
   PreferenceFigures train_step(Progress& progress) {
     const auto start = Clock::now();
-    const std::vector<size_t> chosen = pairs_of_step(step_);
-    const std::vector<PairBatch> batches = batches_of(Phase::kTraining, chosen);
+    const std::vector<size_t> chosen = pairs_of_step(step_), own = mine(chosen);
+    const std::vector<PairBatch> batches = batches_of(Phase::kTraining, own);
     const PreferenceFigures figures =
-        policy_->update(batches, picked(reference_.train, chosen), step_);
+        policy_->update(batches, picked(reference_.train, own), step_);
     step_s_ = seconds_since(start);
     std::string trouble, hint;
     if (!figures.finite) {
       ++skipped_;
       progress.finish_line();
       trouble = "the loss or its gradient is not finite";
-      hint = "; the pairs are in " + keep_bad_step(chosen, figures).string();
+      if (ranks_.leads()) hint = "; the pairs are in " + keep_bad_step(chosen, figures).string();
     } else {
       engine_->refresh(policy_->parameters());
     }
@@ -351,7 +386,7 @@ class DpoRun {
     if (recipe_.logging.evaluation_questions > 0)
       line += fmt::format("; denies to hear in {:.1f} % of {} replies, {:.1f} % greedy",
                           100 * sampled, recipe_.logging.evaluation_questions, 100 * greedy);
-    fmt::print(stderr, "{}\n", line);
+    say("{}\n", line);
   }
 
   PreferenceFigures evaluate_pairs() const {
@@ -360,6 +395,7 @@ class DpoRun {
       return {none, none, none, none, none, none, none, none, none, none, none};
     std::vector<PairBatch> all;
     for (size_t begin = 0; begin < evaluation_count(); begin += kPairsAtOnce) {
+      if (!ranks_.owns(begin / kPairsAtOnce)) continue;
       for (PairBatch& batch : batches_of(Phase::kEvaluation, evaluation_pairs(begin))) {
         for (size_t& pair : batch.pairs) pair += begin;
         all.push_back(std::move(batch));
@@ -382,7 +418,8 @@ class DpoRun {
                                        .max_tokens = recipe_.rollout.max_tokens,
                                        .temperature = temperature,
                                        .seed = Rng(recipe_.seed, kPairEvaluation).next(),
-                                       .stop = options_.stop});
+                                       .stop = options_.stop,
+                                       .ranks = &ranks_});
     const auto refuses = [](const Rollout& reply) {
       return reward::find_refusal({reply.thinking, reply.answer, reply.thought_closed}).has_value();
     };
@@ -398,13 +435,14 @@ class DpoRun {
   }
 
   void save() {
+    result_.saved = true;
+    if (!ranks_.leads()) return;
     save_checkpoint(
         recipe_.run_folder, step_, recipe_.logging.keep_checkpoints, [&](const fs::path& folder) {
           write_model_folder(folder, files_, on_cpu(policy_->parameters()), DType::kF32);
           policy_->save_optimizer(folder);
           save_state(folder, state());
         });
-    result_.saved = true;
   }
 
   void restore() {
@@ -416,13 +454,26 @@ class DpoRun {
     result_.saved = true;
   }
 
-  bool stop_requested() const { return options_.stop != nullptr && options_.stop->load(); }
-  void stop_here_if_asked() const {
-    if (stop_requested()) fail(ErrorCode::kCancelled, "stopped");
+  // A signal may come to one of the ranks only.
+  bool all_stop() {
+    const bool here = options_.stop != nullptr && options_.stop->load();
+    stopped_ = ranks_.any(here, "the question whether to stop");
+    return stopped_;
+  }
+  void stop_here_if_asked() {
+    if (all_stop()) fail(ErrorCode::kCancelled, "stopped");
+  }
+
+  // The first of the ranks speaks.
+  template <typename... Args>
+  void say(fmt::format_string<Args...> format, Args&&... args) const {
+    if (ranks_.leads()) fmt::print(stderr, format, std::forward<Args>(args)...);
   }
 
   const DpoRecipe& recipe_;
   const DpoOptions& options_;
+  const Ranks alone_;
+  const Ranks& ranks_;
   torch::Device device_;
   ModelConfig config_;
   ModelFiles files_;
@@ -436,6 +487,7 @@ class DpoRun {
   std::vector<RolloutPrompt> questions_;  // of evaluations
   int64_t step_ = 0, steps_ = 0, skipped_ = 0;
   double step_s_ = 0;
+  bool stopped_ = false;  // on request, before the end
   StepGuard guard_{3};
   DpoResult result_;
 };

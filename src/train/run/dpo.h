@@ -5,12 +5,14 @@
 #include <atomic>
 
 #include "train/dpo_recipe.h"
+#include "train/parallel/ranks.h"
 
 namespace stapes::train {
 
 struct DpoOptions {
   bool resume = false;                      // go on from the run's latest checkpoint, bit for bit
   const std::atomic<bool>* stop = nullptr;  // set by a signal: save a checkpoint and return
+  const Ranks* ranks = nullptr;             // the processes that share this run; none: it is alone
 };
 
 struct DpoResult {

@@ -65,7 +65,9 @@ class RlRun {
     prompts_ = options.prompts ? options.prompts
                                : prompts_of(recipe.data, recipe.seed, engine_->tokenizer(),
                                             engine_->context_tokens() - recipe.rollout.max_tokens);
-    reward_ = options.reward ? options.reward : task_reward(recipe.reward, engine_->tokenizer());
+    reward_ = options.reward
+                  ? options.reward
+                  : task_reward(recipe.reward, engine_->tokenizer(), recipe.reward_plugins);
     if (checkpoint_) restore();
   }
 

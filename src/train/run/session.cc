@@ -80,23 +80,31 @@ std::optional<fs::path> open_run_alone(const fs::path& run_folder, const std::st
 
 }  // namespace
 
-std::optional<fs::path> open_run(const fs::path& run_folder, const std::string& recipe_text,
-                                 bool resume, const Ranks& ranks) {
-  if (ranks.alone()) return open_run_alone(run_folder, recipe_text, resume);
+std::string done_by_the_first(const Ranks& ranks, const std::string& what,
+                              const std::function<std::string()>& work) {
+  if (ranks.alone()) return work();
+  constexpr const char* kDone = "done:";
   std::string said;
   std::optional<Error> error;
   if (ranks.leads()) try {
-      const auto checkpoint = open_run_alone(run_folder, recipe_text, resume);
-      said = "from:" + checkpoint.value_or("").string();
+      said = kDone + work();
     } catch (const Error& thrown) {
       error = thrown;
       said = fmt::format("{}:{}", static_cast<int>(thrown.code()), thrown.what());
     }
-  said = ranks.gather(said, "the run's folder").front();
+  said = ranks.gather(said, what).front();
   if (error) throw *error;
   const std::string text = said.substr(said.find(':') + 1);
-  if (!said.starts_with("from:")) throw Error(static_cast<ErrorCode>(std::stoi(said)), text);
-  return text.empty() ? std::nullopt : std::optional<fs::path>(text);
+  if (!said.starts_with(kDone)) throw Error(static_cast<ErrorCode>(std::stoi(said)), text);
+  return text;
+}
+
+std::optional<fs::path> open_run(const fs::path& run_folder, const std::string& recipe_text,
+                                 bool resume, const Ranks& ranks) {
+  const std::string checkpoint = done_by_the_first(ranks, "the run's folder", [&] {
+    return open_run_alone(run_folder, recipe_text, resume).value_or("").string();
+  });
+  return checkpoint.empty() ? std::nullopt : std::optional<fs::path>(checkpoint);
 }
 
 fs::path log_folder(const fs::path& run_folder, const Ranks& ranks) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -36,6 +37,11 @@ class Bf16Products {
  private:
   bool enabled_, cuda_;
 };
+
+// What the first of the ranks does for all of them, a file of the run say: what `work` returns
+// comes back to each, and what it throws, all throw.
+std::string done_by_the_first(const Ranks& ranks, const std::string& what,
+                              const std::function<std::string()>& work);
 
 // Makes the run's folder and keeps the recipe's text in it. Returns the checkpoint to go on from;
 // none for a new run. Throws kNotFound (resume without a checkpoint), kUsage (a new run in the

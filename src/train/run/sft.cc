@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -16,6 +17,7 @@
 #include "train/run/progress.h"
 #include "train/run/session.h"
 #include "train/run/sft_samples.h"
+#include "train/run/sft_tally.h"
 
 namespace stapes::train {
 namespace {
@@ -23,16 +25,18 @@ namespace {
 namespace fs = std::filesystem;
 
 struct StepFigures {
-  double text_loss = 0, frame_loss = 0, gradient_norm = 0, learning_rate = 0;
-  double text_accuracy = 0, frame_accuracy = 0, voice_accuracy = 0;
+  SftTally sums;
+  double gradient_norm = 0, learning_rate = 0;
   double data_s = 0, forward_s = 0, backward_s = 0, update_s = 0;
-  int64_t tokens = 0, clips = 0;
   bool finite = true;
 };
 
 class SftRun {
  public:
-  SftRun(const Recipe& recipe, const SftOptions& options) : recipe_(recipe), options_(options) {
+  SftRun(const Recipe& recipe, const SftOptions& options)
+      : recipe_(recipe),
+        options_(options),
+        ranks_(options.ranks != nullptr ? *options.ranks : alone_) {
     device_ = prepare_libtorch(recipe.optimizer.threads, recipe.optimizer.dtype);
     const fs::path start = starting_model();
     config_ = load_config(start);
@@ -56,20 +60,22 @@ class SftRun {
   }
 
   SftResult run() {
-    MetricsLog train_log(recipe_.run_folder, "train", step_);
-    MetricsLog test_log(recipe_.run_folder, "test", step_);
+    const fs::path logs = log_folder(recipe_.run_folder, ranks_);
+    MetricsLog train_log(logs, "train", step_);
+    MetricsLog test_log(logs, "test", step_);
     const OptimizerRecipe& optimizer = recipe_.optimizer;
     const bool by_rows = optimizer.tokens_per_step > 0;
     per_step_ = by_rows ? examples_for_rows(*source_, optimizer.tokens_per_step, optimizer.steps)
                         : optimizer.clips_per_step;
     BatchLoader loader(*source_, per_step_, config_.encoder.mel_bands, optimizer.seed, step_,
-                       optimizer.data_threads, by_rows ? BatchCut::kByRows : BatchCut::kByCount);
+                       optimizer.data_threads, by_rows ? BatchCut::kByRows : BatchCut::kByCount,
+                       {.rank = ranks_.rank(), .count = ranks_.count()});
     std::optional<SftSamples> samples;
-    if (recipe_.logging.completions_every > 0)
+    if (recipe_.logging.completions_every > 0 && ranks_.leads())
       samples.emplace(recipe_, config_, files_, parameters_, step_);
-    Progress progress(step_, recipe_.optimizer.steps);
+    Progress progress(step_, recipe_.optimizer.steps, ranks_.leads());
     SftResult result;
-    while (step_ < recipe_.optimizer.steps && !stop_requested()) {
+    while (step_ < recipe_.optimizer.steps && !all_stop()) {
       const StepFigures figures = train_step(loader);
       guard_.note(figures.finite ? "" : "the loss or its gradient is not finite", step_,
                   recipe_.run_folder);
@@ -83,10 +89,10 @@ class SftRun {
       if (step_ % recipe_.logging.checkpoint_every == 0 || last) save();
     }
     progress.finish_line();
-    if (stop_requested()) save();
+    if (stopped_) save();
     result.steps = step_;
     result.finished = step_ == recipe_.optimizer.steps;
-    if (result.finished && !recipe_.model.output.empty())
+    if (result.finished && !recipe_.model.output.empty() && ranks_.leads())
       write_model_folder(recipe_.model.output, files_, on_cpu(parameters_),
                          save_dtype(recipe_.model.save_dtype));
     return result;
@@ -96,28 +102,35 @@ class SftRun {
   // The latest checkpoint with --resume; else the recipe's model; else a random one, made in the
   // run's folder.
   fs::path starting_model() {
-    checkpoint_ = open_run(recipe_.run_folder, recipe_.source_text, options_.resume);
+    checkpoint_ = open_run(recipe_.run_folder, recipe_.source_text, options_.resume, ranks_);
     if (checkpoint_) return *checkpoint_;
     if (!recipe_.model.init.empty()) return recipe_.model.init;
-    const fs::path random = recipe_.run_folder / "random";
-    init_model(random, {.like = recipe_.model.like,
-                        .tokenizer_merges = recipe_.model.tokenizer_merges,
-                        .tokenizer_all_texts = recipe_.model.tokenizer_all_texts,
-                        .seed = recipe_.optimizer.seed,
-                        .dtype = DType::kF32});
-    return random;
+    return done_by_the_first(ranks_, "the random model", [&] {
+      const fs::path random = recipe_.run_folder / "random";
+      init_model(random, {.like = recipe_.model.like,
+                          .tokenizer_merges = recipe_.model.tokenizer_merges,
+                          .tokenizer_all_texts = recipe_.model.tokenizer_all_texts,
+                          .seed = recipe_.optimizer.seed,
+                          .dtype = DType::kF32});
+      return random.string();
+    });
   }
 
   std::shared_ptr<const ExampleSource> source_of_recipe() const {
-    Quarantine quarantine(recipe_.data.quarantine, recipe_.run_folder / "quarantine.jsonl");
+    Quarantine quarantine(recipe_.data.quarantine,
+                          log_folder(recipe_.run_folder, ranks_) / "quarantine.jsonl");
     return recipe_source(recipe_.data, recipe_.optimizer.seed, *tokenizer_,
                          config_.encoder.mel_bands, quarantine);
   }
 
-  Losses losses_of(const DeviceBatch& batch) const {
+  // `whole`: of the batch that this is a rank's part of.
+  Losses losses_of(const DeviceBatch& batch, const LossCounts* whole = nullptr) const {
     return supervised_losses(parameters_, config_,
-                             recipe_.optimizer.helper_weight > 0 ? &helper_ : nullptr, batch);
+                             recipe_.optimizer.helper_weight > 0 ? &helper_ : nullptr, batch,
+                             whole);
   }
+
+  std::string at_step(const char* what) const { return fmt::format("step {}, {}", step_, what); }
 
   TrainerState state() const {
     return {.step = step_, .recipe = recipe_.source_text, .fingerprint = source_->fingerprint()};
@@ -139,11 +152,13 @@ class SftRun {
     figures.data_s = seconds_since(start);
 
     start = Clock::now();
+    std::optional<LossCounts> whole;
+    if (!ranks_.alone()) whole = summed(loss_counts(batch), ranks_, at_step("the batch's size"));
     Losses losses;
     torch::Tensor loss;
     {
       const Bf16Products bf16(recipe_.optimizer.dtype == "bf16", device_);
-      losses = losses_of(batch);
+      losses = losses_of(batch, whole ? &*whole : nullptr);
       loss = losses.text + recipe_.optimizer.helper_weight * losses.frames;
     }
     figures.forward_s = seconds_since(start);
@@ -152,37 +167,35 @@ class SftRun {
     optimizer_->zero_gradients();
     // Text alone has nothing to teach where only the adaptor or the encoder is trained.
     if (loss.requires_grad()) loss.backward();
+    optimizer_->sum_gradients(ranks_, at_step("gradients"));
     figures.backward_s = seconds_since(start);
 
     start = Clock::now();
-    figures.text_loss = losses.text.item<double>();
-    figures.frame_loss = losses.frames.item<double>();
+    figures.sums = {.loss = loss.item<double>(),
+                    .text_loss = losses.text.item<double>(),
+                    .frame_loss = losses.frames.item<double>()};
+    figures.sums.add(losses, batch);
+    figures.sums.sum(ranks_, at_step("losses"));
     figures.gradient_norm = optimizer_->clip_gradients();
-    figures.finite = std::isfinite(loss.item<double>()) && std::isfinite(figures.gradient_norm);
+    figures.finite = std::isfinite(figures.sums.loss) && std::isfinite(figures.gradient_norm);
     if (figures.finite) figures.learning_rate = optimizer_->step(step_);
     figures.update_s = seconds_since(start);
-
-    figures.text_accuracy = share(losses.text_right, losses.text_count);
-    figures.frame_accuracy = share(losses.frames_right, losses.frames_count);
-    figures.voice_accuracy = share(losses.voices_right, losses.voices_count);
-    figures.tokens = batch.tokens;
-    figures.clips = batch.clips;
     return figures;
   }
 
-  static double share(int64_t part, int64_t all) {
-    return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
-  }
+  static double share(double part, double all) { return all == 0 ? 0.0 : part / all; }
 
   void report(const StepFigures& f, MetricsLog& log, Progress& progress) {
     const double step_s = f.data_s + f.forward_s + f.backward_s + f.update_s;
-    const double tokens_per_s = static_cast<double>(f.tokens) / step_s;
-    const double clips_per_s = static_cast<double>(f.clips) / step_s;
-    log.write(step_, {{"text_loss", f.text_loss},
-                      {"frame_loss", f.frame_loss},
-                      {"text_accuracy", f.text_accuracy},
-                      {"frame_accuracy", f.frame_accuracy},
-                      {"voice_accuracy", f.voice_accuracy},
+    const double tokens_per_s = f.sums.tokens / step_s;
+    const double clips_per_s = f.sums.clips / step_s;
+    const double text_accuracy = share(f.sums.text_right, f.sums.text_count);
+    const double frame_accuracy = share(f.sums.frames_right, f.sums.frames_count);
+    log.write(step_, {{"text_loss", f.sums.text_loss},
+                      {"frame_loss", f.sums.frame_loss},
+                      {"text_accuracy", text_accuracy},
+                      {"frame_accuracy", frame_accuracy},
+                      {"voice_accuracy", share(f.sums.voices_right, f.sums.voices_count)},
                       {"learning_rate", f.learning_rate},
                       {"gradient_norm", f.gradient_norm},
                       {"tokens_per_s", tokens_per_s},
@@ -192,41 +205,38 @@ class SftRun {
                       {"backward_s", f.backward_s},
                       {"update_s", f.update_s}});
     progress.show(
-        step_, fmt::format("text {:.3f} ({:.1f} %)  frames {:.3f} ({:.1f} %)  |g| {:.2f}  lr "
-                           "{:.2e}  {:.0f} clips/s  {:.0f} tokens/s",
-                           f.text_loss, 100 * f.text_accuracy, f.frame_loss, 100 * f.frame_accuracy,
-                           f.gradient_norm, f.learning_rate, clips_per_s, tokens_per_s));
+        step_,
+        fmt::format("text {:.3f} ({:.1f} %)  frames {:.3f} ({:.1f} %)  |g| {:.2f}  lr "
+                    "{:.2e}  {:.0f} clips/s  {:.0f} tokens/s",
+                    f.sums.text_loss, 100 * text_accuracy, f.sums.frame_loss, 100 * frame_accuracy,
+                    f.gradient_norm, f.learning_rate, clips_per_s, tokens_per_s));
   }
 
   void evaluate(MetricsLog& log, Progress& progress, SftResult& result) {
     const torch::NoGradGuard no_grad;
-    double text_loss = 0;
-    int64_t right = 0, count = 0, frames_right = 0, frames_count = 0;
-    int64_t voices_right = 0, voices_count = 0;
+    SftTally all;
     const int per_batch = per_step_;
     for (int first = 0; first < recipe_.logging.evaluation_clips; first += per_batch) {
+      if (!ranks_.owns(static_cast<uint64_t>(first / per_batch))) continue;
       std::vector<TrainingExample> examples;
       for (int i = first; i < std::min(first + per_batch, recipe_.logging.evaluation_clips); ++i)
         examples.push_back(source_->get(Phase::kEvaluation, static_cast<uint64_t>(i), step_));
       const DeviceBatch batch = to_device(make_batch(examples, config_.encoder.mel_bands), device_);
       const Losses losses = losses_of(batch);
-      text_loss += losses.text.item<double>() * static_cast<double>(losses.text_count);
-      right += losses.text_right;
-      count += losses.text_count;
-      frames_right += losses.frames_right;
-      frames_count += losses.frames_count;
-      voices_right += losses.voices_right;
-      voices_count += losses.voices_count;
+      all.text_loss += losses.text.item<double>() * static_cast<double>(losses.text_count);
+      all.add(losses, batch);
     }
-    result.text_loss = text_loss / static_cast<double>(std::max<int64_t>(count, 1));
-    result.text_accuracy = share(right, count);
-    result.frame_accuracy = share(frames_right, frames_count);
-    result.voice_accuracy = share(voices_right, voices_count);
+    all.sum(ranks_, at_step("the evaluation"));
+    result.text_loss = all.text_loss / std::max(all.text_count, 1.0);
+    result.text_accuracy = share(all.text_right, all.text_count);
+    result.frame_accuracy = share(all.frames_right, all.frames_count);
+    result.voice_accuracy = share(all.voices_right, all.voices_count);
     log.write(step_, {{"text_loss", result.text_loss},
                       {"text_accuracy", result.text_accuracy},
                       {"frame_accuracy", result.frame_accuracy},
                       {"voice_accuracy", result.voice_accuracy}});
     progress.finish_line();
+    if (!ranks_.leads()) return;
     fmt::print(
         stderr,
         "step {}: on clips that are not trained on: text {:.4f} ({:.2f} %), frames {:.2f} %, "
@@ -236,14 +246,22 @@ class SftRun {
   }
 
   void save() {
+    if (!ranks_.leads()) return;
     save_checkpoint(recipe_.run_folder, state(), files_, on_cpu(parameters_), helper_,
                     optimizer_->adamw(), recipe_.logging.keep_checkpoints);
   }
 
-  bool stop_requested() const { return options_.stop != nullptr && options_.stop->load(); }
+  // A signal may come to one of the ranks only.
+  bool all_stop() {
+    const bool here = options_.stop != nullptr && options_.stop->load();
+    stopped_ = ranks_.any(here, at_step("the question whether to stop"));
+    return stopped_;
+  }
 
   const Recipe& recipe_;
   const SftOptions& options_;
+  const Ranks alone_;
+  const Ranks& ranks_;
   torch::Device device_ = torch::kCPU;
   std::optional<fs::path> checkpoint_;
   ModelConfig config_;
@@ -254,7 +272,8 @@ class SftRun {
   FrameHelper helper_;
   std::optional<Optimizer> optimizer_;
   int64_t step_ = 0;
-  int per_step_ = 0;  // examples, on the average
+  bool stopped_ = false;  // on request, before the end
+  int per_step_ = 0;      // examples, on the average
   StepGuard guard_{10};
 };
 
