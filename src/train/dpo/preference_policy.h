@@ -35,10 +35,14 @@ struct PreferenceFigures {
   bool finite = true;                                 // of a step: else no weight was touched
 };
 
+// Whether a part's own weights (part_of) stay as they are.
+bool is_frozen(const std::string& part, const DpoRecipe& recipe);
+
 class PreferencePolicy {
  public:
-  // `start` are the weights to begin with. known_ids: tokens that the sampler knows. `recipe`
-  // outlives the object. steps: of the whole run, where the learning rate's cosine ends.
+  // `start` are the weights to begin with, adapted or not. known_ids: tokens that the sampler
+  // knows. `recipe` outlives the object. steps: of the whole run, where the learning rate's cosine
+  // ends.
   PreferencePolicy(const DpoRecipe& recipe, const ModelConfig& config, Parameters start,
                    int64_t known_ids, int64_t steps, torch::Device device);
 
@@ -66,7 +70,6 @@ class PreferencePolicy {
   // Adds a batch's sums to the figures; returns its loss, divided by the pairs of all batches.
   torch::Tensor add(const PairBatch& batch, const PairScores& reference, size_t pairs,
                     PreferenceFigures& figures) const;
-  std::vector<std::pair<std::string, torch::Tensor>> trained_tensors() const;
 
   const DpoRecipe& recipe_;
   const ModelConfig config_;

@@ -50,8 +50,9 @@ struct Losses {
 
 // A part whose weights need no gradient runs without a tape, so a frozen encoder keeps no
 // activations. The helper (null: none) speaks only where it can teach something: to the encoder if
-// that is trained, to the adaptor if one of the two is.
+// that is trained, to the adaptor if one of the two is. recompute_layers: as decode().
 Losses supervised_losses(const Parameters& parameters, const ModelConfig& config,
-                         const FrameHelper* helper, const DeviceBatch& batch);
+                         const FrameHelper* helper, const DeviceBatch& batch,
+                         bool recompute_layers = false);
 
 }  // namespace stapes::train
