@@ -18,7 +18,7 @@ class Weights {
     for (const TensorSpec& spec : tensor_table(config)) {
       const int64_t values = element_count(spec.shape);
       const bool frozen = is_frozen(part_of(spec.name));
-      stored_ += values * (frozen && plan.frozen_bf16 && spec.shape.size() >= 2 ? kBf16 : kF32);
+      stored_ += values * (frozen && plan.frozen_bf16 && may_be_bf16(spec) ? kBf16 : kF32);
       if (!frozen) note_trained(values);
     }
     for (const auto& [module, shape] : linear_modules(config)) {
@@ -77,18 +77,27 @@ class Activations {
         all_rows_(shape.examples * shape.rows),
         product_(plan.bf16_products ? kBf16 : kF32) {}
 
-  // The worst of four moments: the encoder at work, the head's softmax in the backward pass, a
-  // layer in the backward pass, the update.
+  // What the worst moment holds beside weights, gradients and moments. Gradients are not all there
+  // before the end of the backward pass, when most of the rest is gone.
   int64_t peak() const {
     const DecoderConfig& decoder = config_.decoder;
     const int64_t residual = kF32 * all_rows_ * decoder.width;
+    const int64_t gradients = kF32 * weights_.trained();
+    const int64_t vocabulary = kF32 * decoder.vocabulary * decoder.width;
+    const int64_t of_head = weights_.is_frozen("decoder") ? 0 : vocabulary;
+    const int64_t of_table = weights_.is_frozen("embeddings") ? 0 : vocabulary;
     // What the layers begin with, and the last norm.
     int64_t kept = batch() + 2 * residual + tape_of_audio();
-    int64_t in_layer = layer_work();
     for (int64_t layer = 0; layer < decoder.layers; ++layer)
       kept += plan_.recompute_layers ? residual : layer_tape(layer);
-    if (plan_.recompute_layers) in_layer += layer_tape(decoder.layers - 1) + residual;
-    return std::max({encoder_work(), kept + head_work(), kept + in_layer, update_work()});
+    const int64_t again = plan_.recompute_layers ? layer_tape(decoder.layers - 1) + residual : 0;
+
+    const int64_t encoder = encoder_work();
+    const int64_t head = kept + head_work();
+    const int64_t last_layer = kept + again + layer_work() + of_head;
+    const int64_t first_layer = gradients - of_table + layer_tape(0) + residual + layer_work();
+    const int64_t update = gradients + update_work();
+    return std::max({encoder, head, last_layer, first_layer, update}) - gradients;
   }
 
   const Weights& weights() const { return weights_; }

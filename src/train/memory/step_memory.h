@@ -16,8 +16,8 @@ namespace stapes::train {
 // What is trained, and how.
 struct StepPlan {
   // A part's (part_of) own weights stay as they are; with LoRA all of them do.
-  std::function<bool(const std::string& part)> is_frozen;
-  LoraSettings lora;                   // rank 0: none
+  std::function<bool(const std::string& part)> is_frozen = nullptr;
+  LoraSettings lora = {};              // rank 0: none
   bool frozen_bf16 = false;            // frozen matrices are stored in bf16
   bool bf16_products = false;          // under autocast
   bool f32_head = false;               // the head's product is f32 even then (preference training)

@@ -18,7 +18,7 @@ struct LoraSettings {
   int64_t rank = 0;  // 0: none
   double alpha = 0;  // scale = alpha / rank
   // Last parts of modules' names, as peft's target_modules: "q_proj" is that of every layer.
-  std::vector<std::string> targets;
+  std::vector<std::string> targets = {};
 };
 
 struct LoraPair {

@@ -145,7 +145,7 @@ TEST_F(LoraFileTest, SaysWhatIsWrongWithTheConfiguration) {
   EXPECT_THAT(with("target_modules", {"q_proj", "wq"}), HasSubstr("\"wq\""));
   EXPECT_THAT(with("r", 0), HasSubstr("r must be from 1"));
   EXPECT_THAT(with("r", "eight"), HasSubstr("r is \"eight\""));
-  EXPECT_THAT(with("r", 2), HasSubstr("expected [2, 24]"));
+  EXPECT_THAT(with("r", 2), HasSubstr("expected [2, 16]"));
   EXPECT_THAT(with("peft_type", "IA3"), HasSubstr("peft_type must be \"LORA\""));
   EXPECT_THAT(with("use_dora", true), HasSubstr("use_dora"));
   EXPECT_THAT(with("bias", "all"), HasSubstr("bias = \"all\""));

@@ -73,6 +73,10 @@ std::string part_of(const std::string& parameter) {
   return parameter == "model.embed_tokens.weight" ? "embeddings" : "decoder";
 }
 
+bool may_be_bf16(const TensorSpec& spec) {
+  return spec.shape.size() >= 2 && spec.lowest_precision != Precision::kFloat32;
+}
+
 Parameters Parameters::random(const ModelConfig& config, uint64_t seed) {
   Parameters parameters;
   uint64_t stream = 0;

@@ -19,6 +19,10 @@ namespace stapes::train {
 // head).
 std::string part_of(const std::string& parameter);
 
+// Matrices and kernels: what products read. Norms, biases and positions are added and scaled with,
+// and stay f32.
+bool may_be_bf16(const TensorSpec& spec);
+
 class Parameters {
  public:
   // Random weights: matrices normal with deviation 1/sqrt(fan in), residual outputs smaller by

@@ -42,7 +42,7 @@ struct Kept : torch::CustomClassHolder {
 class Recomputed : public torch::autograd::Function<Recomputed> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
-                        const variable_list& trained, const c10::intrusive_ptr<Kept>& kept) {
+                        const at::TensorList& trained, const c10::intrusive_ptr<Kept>& kept) {
     variable_list saved = {x};
     saved.insert(saved.end(), trained.begin(), trained.end());
     context->save_for_backward(saved);
@@ -81,7 +81,7 @@ Tensor recomputed(Part part, const Tensor& x, const std::vector<Tensor>& trained
                         return tensor.requires_grad();
                       });
   if (!torch::GradMode::is_enabled() || !learns) return part(x);
-  return Recomputed::apply(x, trained,
+  return Recomputed::apply(x, at::TensorList(trained),
                            c10::make_intrusive<Kept>(std::move(part), x.requires_grad()));
 }
 

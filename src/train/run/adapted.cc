@@ -10,9 +10,8 @@ namespace fs = std::filesystem;
 Parameters load_weights(const fs::path& folder, const ModelConfig& config, const ModelRecipe& model,
                         torch::Device device,
                         const std::function<bool(const std::string& part)>& is_frozen) {
-  // Vectors stay f32: they are small, and nothing multiplies matrices with them.
   const auto narrow = [&](const TensorSpec& spec) {
-    return model.frozen_dtype == "bf16" && spec.shape.size() >= 2 && is_frozen(part_of(spec.name));
+    return model.frozen_dtype == "bf16" && may_be_bf16(spec) && is_frozen(part_of(spec.name));
   };
   Parameters parameters = Parameters::load(folder, config, narrow);
   for (const auto& name : parameters.names()) parameters.at(name) = parameters[name].to(device);

@@ -244,7 +244,8 @@ TEST_F(SftTest, PartsHaveLearningRatesOfTheirOwn) {
   EXPECT_EQ(scale_of("adapter.linear1.bias"), 2);
   EXPECT_EQ(scale_of("model.layers.0.mlp.up_proj.weight"), 0.5);
   EXPECT_EQ(scale_of("model.embed_tokens.weight"), 0.5);
-  parameters.require_grad([](const std::string& name) { return part_of(name) != "adaptor"; });
+  const std::string frozen_part = "adaptor";
+  parameters.require_grad([&](const std::string& name) { return part_of(name) != frozen_part; });
   EXPECT_EQ(scale_of("adapter.linear1.bias"), 0);
 }
 

@@ -17,9 +17,10 @@ struct MeasuredStep {
 // Random values, drawn fast: what they are does not matter.
 inline Parameters random_weights(const ModelConfig& config, const StepPlan& plan) {
   Parameters p = Parameters::random(config, 1);
-  for (const auto& name : p.names()) {
-    const bool frozen = plan.lora.rank > 0 || plan.is_frozen(part_of(name));
-    if (plan.frozen_bf16 && frozen && p[name].dim() >= 2) p.at(name) = p[name].to(torch::kBFloat16);
+  for (const TensorSpec& spec : tensor_table(config)) {
+    const bool frozen = plan.lora.rank > 0 || plan.is_frozen(part_of(spec.name));
+    if (plan.frozen_bf16 && frozen && may_be_bf16(spec))
+      p.at(spec.name) = p[spec.name].to(torch::kBFloat16);
   }
   if (plan.lora.rank > 0)
     p.adapt(Lora::fresh(plan.lora, config, 1));
