@@ -13,5 +13,6 @@ Command add_train_report_command(CLI::App& program);
 Command add_train_mgrd_command(CLI::App& program);
 Command add_train_show_command(CLI::App& program);
 Command add_train_dpo_command(CLI::App& program);
+Command add_train_merge_command(CLI::App& program);
 
 }  // namespace stapes::cli

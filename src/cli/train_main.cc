@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
       add_train_init_command(program), add_train_sft_command(program),
       add_train_rl_command(program),   add_train_mgrd_command(program),
       add_train_dpo_command(program),  add_train_run_command(program),
-      add_train_show_command(program), add_train_report_command(program)};
+      add_train_show_command(program), add_train_report_command(program),
+      add_train_merge_command(program)};
   return run_program(program, commands, argc, argv);
 }

@@ -48,6 +48,7 @@ void read_optimizer(TableReader& table, DpoOptimizerRecipe& optimizer) {
   table.read("beta2", optimizer.beta2);
   table.read("gradient_clip", optimizer.gradient_clip);
   table.read("train_adaptor", optimizer.train_adaptor);
+  table.read("gradient_checkpointing", optimizer.gradient_checkpointing);
 }
 
 void read_logging(TableReader& table, DpoLoggingRecipe& logging) {
@@ -71,6 +72,7 @@ void check(const RecipeReader& reader, const DpoRecipe& r) {
   check_model(reader, r.model);
   require(!r.model.init.empty(),
           "model.init is missing: the model folder to start from, which is the reference, too");
+  check_adaptation(reader, r.model, r.lora, /*some_frozen=*/true, r.dtype);
   require(r.loss.beta > 0, "loss.beta must be above 0");
   require(r.loss.label_smoothing >= 0 && r.loss.label_smoothing < 0.5,
           "loss.label_smoothing must be from 0 to below 0.5");
@@ -101,7 +103,11 @@ DpoRecipe parse_dpo_recipe(const std::string& text, const std::string& where) {
   recipe.source_text = text;
   bool has_pairs = false;
   reader.read_name(recipe.name, recipe.run_folder);
-  reader.section("model", [&](TableReader& table) { read_model(table, recipe.model); });
+  reader.section("model", [&](TableReader& table) {
+    read_model(table, recipe.model);
+    table.read("frozen_dtype", recipe.model.frozen_dtype);
+  });
+  read_lora(reader, recipe.lora);
   reader.section("data", [&](TableReader& table) { read_data(table, recipe.data); });
   reader.section("pairs", [&](TableReader& table) {
     has_pairs = true;

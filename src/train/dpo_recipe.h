@@ -56,7 +56,8 @@ struct DpoOptimizerRecipe {
   double weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.95;
   double gradient_clip = 1;
-  bool train_adaptor = true;  // the encoder never is
+  bool train_adaptor = true;            // the encoder never is; with [lora] its targets decide
+  bool gradient_checkpointing = false;  // as of supervised training
 };
 
 struct DpoLoggingRecipe {
@@ -75,6 +76,7 @@ struct DpoRecipe {
   DpoDataRecipe data;
   PairsRecipe pairs;
   DpoRolloutRecipe rollout;
+  LoraRecipe lora;
   DpoLossRecipe loss;
   DpoOptimizerRecipe optimizer;
   DpoLoggingRecipe logging;

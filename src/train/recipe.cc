@@ -128,6 +128,11 @@ void check(const RecipeReader& reader, const Recipe& recipe) {
                  "data.jsonl gives the samples");
   check_sources(reader, recipe.data);
   check_parts(reader.where(), recipe.optimizer);
+  check_adaptation(reader, recipe.model, recipe.lora, !recipe.optimizer.freeze.empty(),
+                   recipe.optimizer.dtype);
+  reader.require(recipe.lora.rank == 0 || recipe.optimizer.freeze.empty(),
+                 "with [lora] all of the model's own weights are frozen: leave out "
+                 "optimizer.freeze, and name in lora.targets what is to be adapted");
   check_model(reader, recipe.model);
 }
 
@@ -154,6 +159,7 @@ void read_sft_optimizer(TableReader& table, OptimizerRecipe& optimizer) {
   table.read("gradient_clip", optimizer.gradient_clip);
   table.read("helper_weight", optimizer.helper_weight);
   table.read("dtype", optimizer.dtype);
+  table.read("gradient_checkpointing", optimizer.gradient_checkpointing);
   table.read("seed", optimizer.seed);
   table.read("threads", optimizer.threads);
   table.read("data_threads", optimizer.data_threads);
@@ -189,7 +195,11 @@ Recipe parse_recipe(const std::string& text, const std::string& where) {
   Recipe recipe;
   recipe.source_text = text;
   reader.read_name(recipe.name, recipe.run_folder);
-  reader.section("model", [&](TableReader& table) { read_model(table, recipe.model); });
+  reader.section("model", [&](TableReader& table) {
+    read_model(table, recipe.model);
+    table.read("frozen_dtype", recipe.model.frozen_dtype);
+  });
+  read_lora(reader, recipe.lora);
   reader.section("data", [&](TableReader& table) { read_data(table, recipe.data, where); });
   reader.section("optimizer",
                  [&](TableReader& table) { read_sft_optimizer(table, recipe.optimizer); });

@@ -15,6 +15,17 @@ struct ModelRecipe {
   bool tokenizer_all_texts = false;  // those without sound, too, and of all tasks; else of nine
   std::filesystem::path output;      // where the finished model goes
   std::string save_dtype = "bf16";
+  // How matrices of frozen parts are kept in memory: "f32", or "bf16" (half of it; sft and dpo).
+  std::string frozen_dtype = "f32";
+};
+
+// Low-rank adaptation (sft and dpo): the model's own weights are frozen.
+struct LoraRecipe {
+  int64_t rank = 0;   // 0: there is no [lora]; with it 8 is the default
+  double alpha = 16;  // the pairs' product counts alpha / rank times
+  // Linear layers by their names' ends, as in peft.
+  std::vector<std::string> targets = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                      "gate_proj", "up_proj", "down_proj"};
 };
 
 // From `from_step` on, clips have at most this many events: easier first.
@@ -90,6 +101,8 @@ struct OptimizerRecipe {
   double gradient_clip = 1.0;  // global norm
   double helper_weight = 0.5;  // of the encoder's frame loss; 0: there is none
   std::string dtype = "f32";   // or "bf16": matrix products in bf16, weights and sums in f32
+  bool gradient_checkpointing =
+      false;  // decoder layers are computed twice and keep their input only
   uint64_t seed = 1;
   int threads = 1;  // of libtorch
   int data_threads = 1;
@@ -110,6 +123,7 @@ struct Recipe {
   std::filesystem::path run_folder;  // checkpoints, metrics; default runs/NAME
   ModelRecipe model;
   DataRecipe data;
+  LoraRecipe lora;
   OptimizerRecipe optimizer;
   LoggingRecipe logging;
   std::string source_text;  // the file as read: stored with the run

@@ -1,5 +1,7 @@
 #include "train/recipe_reader.h"
 
+#include <cmath>
+
 namespace stapes::train {
 namespace {
 
@@ -38,6 +40,34 @@ void check_model(const RecipeReader& reader, const ModelRecipe& model) {
   reader.require(
       model.save_dtype == "bf16" || model.save_dtype == "f32" || model.save_dtype == "f16",
       "model.save_dtype must be \"bf16\", \"f16\" or \"f32\"");
+}
+
+void read_lora(RecipeReader& reader, LoraRecipe& lora) {
+  reader.section("lora", [&](TableReader& table) {
+    lora.rank = 8;
+    table.read("rank", lora.rank);
+    table.read("alpha", lora.alpha);
+    table.read("targets", lora.targets);
+    train::require(lora.rank > 0, reader.where(), "lora.rank must be at least 1");
+  });
+}
+
+void check_adaptation(const RecipeReader& reader, const ModelRecipe& model, const LoraRecipe& lora,
+                      bool some_frozen, const std::string& dtype) {
+  const bool adapted = lora.rank > 0, narrow = model.frozen_dtype == "bf16";
+  reader.require(narrow || model.frozen_dtype == "f32",
+                 "model.frozen_dtype must be \"f32\" or \"bf16\"");
+  reader.require(
+      !narrow || adapted || some_frozen,
+      "model.frozen_dtype = \"bf16\" is of frozen weights, and none are frozen: add [lora] "
+      "or freeze a part");
+  reader.require(!narrow || dtype == "bf16",
+                 "model.frozen_dtype = \"bf16\" needs products in bf16, too: set dtype = \"bf16\"");
+  if (!adapted) return;
+  reader.require(!model.init.empty(), "[lora] adapts a model: model.init must name its folder");
+  reader.require(lora.rank <= 4096, "lora.rank must be at most 4096");
+  reader.require(std::isfinite(lora.alpha) && lora.alpha > 0, "lora.alpha must be above 0");
+  reader.require(!lora.targets.empty(), "lora.targets names no layer");
 }
 
 }  // namespace stapes::train

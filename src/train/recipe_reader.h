@@ -158,4 +158,11 @@ void check_sft_numbers(const std::string& where, const OptimizerRecipe& optimize
 void read_model(TableReader& table, ModelRecipe& model);
 void check_model(const RecipeReader& reader, const ModelRecipe& model);
 
+// [lora], if there is one.
+void read_lora(RecipeReader& reader, LoraRecipe& lora);
+// model.frozen_dtype and [lora]. some_frozen: whether any part is frozen without [lora]; dtype: of
+// the products.
+void check_adaptation(const RecipeReader& reader, const ModelRecipe& model, const LoraRecipe& lora,
+                      bool some_frozen, const std::string& dtype);
+
 }  // namespace stapes::train

@@ -71,14 +71,23 @@ Batch BatchLoader::next() {
   std::unique_lock lock(mutex_);
   const auto group = static_cast<uint64_t>(next_step_ / kStepsPerGroup);
   const auto place = static_cast<size_t>(next_step_ % kStepsPerGroup);
-  changed_.wait(lock, [&] { return failure_ != nullptr || ready_.contains(group); });
-  if (failure_ != nullptr) std::rethrow_exception(failure_);
-  Batch batch = std::move(ready_[group][place]);
+  Batch batch = std::move(wait_for(group, lock)[place]);
   ++next_step_;
   if (next_step_ % kStepsPerGroup == 0) ready_.erase(group);
   lock.unlock();
   changed_.notify_all();
   return batch;
+}
+
+const std::vector<Batch>& BatchLoader::group() {
+  std::unique_lock lock(mutex_);
+  return wait_for(static_cast<uint64_t>(next_step_ / kStepsPerGroup), lock);
+}
+
+std::vector<Batch>& BatchLoader::wait_for(uint64_t group, std::unique_lock<std::mutex>& lock) {
+  changed_.wait(lock, [&] { return failure_ != nullptr || ready_.contains(group); });
+  if (failure_ != nullptr) std::rethrow_exception(failure_);
+  return ready_[group];
 }
 
 void BatchLoader::work() {

@@ -42,8 +42,12 @@ class BatchLoader {
 
   // The batch of the next step. Rethrows what a thread threw.
   Batch next();
+  // The batches that are made together with the next one; until next() is called.
+  const std::vector<Batch>& group();
 
  private:
+  // Waits for a group. The lock is held before and after.
+  std::vector<Batch>& wait_for(uint64_t group, std::unique_lock<std::mutex>& lock);
   void work();
   std::vector<Batch> make_group(uint64_t group) const;
   bool is_mine(size_t turn) const;

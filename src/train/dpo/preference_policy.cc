@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "train/nn/dpo_loss.h"
+#include "train/nn/lora_file.h"
 #include "train/nn/rl_losses.h"
 #include "train/run/checkpoint.h"
 #include "train/run/session.h"
@@ -13,13 +14,10 @@ namespace {
 
 using torch::Tensor;
 
-bool is_trained(const std::string& name, const DpoOptimizerRecipe& recipe) {
-  if (name.starts_with("encoder.")) return false;
-  return recipe.train_adaptor || !name.starts_with("adapter.");
-}
-
-Parameters with_gradients(Parameters parameters, const DpoOptimizerRecipe& recipe) {
-  parameters.require_grad([&](const std::string& name) { return is_trained(name, recipe); });
+Parameters with_gradients(Parameters parameters, const DpoRecipe& recipe) {
+  if (parameters.lora() == nullptr)
+    parameters.require_grad(
+        [&](const std::string& name) { return !is_frozen(part_of(name), recipe); });
   return parameters;
 }
 
@@ -42,6 +40,11 @@ Tensor pick(const std::vector<double>& values, const PairBatch& batch) {
 
 }  // namespace
 
+bool is_frozen(const std::string& part, const DpoRecipe& recipe) {
+  if (recipe.lora.rank > 0 || part == "encoder") return true;
+  return part == "adaptor" && !recipe.optimizer.train_adaptor;
+}
+
 PairScores::PairScores(size_t pairs) : chosen(pairs, std::nan("")), rejected(pairs, std::nan("")) {}
 
 PreferencePolicy::PreferencePolicy(const DpoRecipe& recipe, const ModelConfig& config,
@@ -52,7 +55,7 @@ PreferencePolicy::PreferencePolicy(const DpoRecipe& recipe, const ModelConfig& c
       known_ids_(known_ids),
       device_(device),
       ranks_(ranks != nullptr ? *ranks : alone_),
-      policy_(with_gradients(std::move(start), recipe.optimizer)),
+      policy_(with_gradients(std::move(start), recipe)),
       optimizer_(settings_of(recipe.optimizer, steps),
                  trained_groups(policy_, recipe.optimizer.weight_decay)) {}
 
@@ -62,7 +65,8 @@ Tensor PreferencePolicy::log_probs(const PairBatch& batch) const {
   {
     const Bf16Products bf16(recipe_.dtype == "bf16", device_);
     const Tensor audio = rows.encoded.defined() ? adapt_audio(policy_, rows.encoded) : Tensor();
-    const Tensor all = decode(policy_, config_, rows.rows, audio);
+    const Tensor all =
+        decode(policy_, config_, rows.rows, audio, recipe_.optimizer.gradient_checkpointing);
     hidden = all.reshape({-1, all.size(2)}).index_select(0, rows.predictors);
   }
   const Tensor of_tokens =
@@ -162,16 +166,9 @@ void PreferencePolicy::sum_over_ranks(PreferenceFigures& f) const {
   for (size_t i = 0; i < fields.size(); ++i) *fields[i] = numbers[i];
 }
 
-std::vector<std::pair<std::string, Tensor>> PreferencePolicy::trained_tensors() const {
-  std::vector<std::pair<std::string, Tensor>> tensors;
-  for (const auto& name : policy_.names())
-    if (policy_[name].requires_grad()) tensors.emplace_back(name, policy_[name]);
-  return tensors;
-}
-
 int64_t PreferencePolicy::trained_parameters() const {
   int64_t count = 0;
-  for (const auto& [name, tensor] : trained_tensors()) count += tensor.numel();
+  for (const auto& [name, tensor] : policy_.trained()) count += tensor.numel();
   return count;
 }
 
@@ -180,7 +177,10 @@ void PreferencePolicy::save_optimizer(const std::filesystem::path& checkpoint) c
 }
 
 void PreferencePolicy::load(const std::filesystem::path& checkpoint) {
-  load_tensors(checkpoint / "model.safetensors", trained_tensors());
+  if (policy_.lora() != nullptr)
+    load_adapter(checkpoint, config_, *policy_.lora());
+  else
+    load_tensors(checkpoint / "model.safetensors", policy_.trained());
   load_optimizer(checkpoint / "optimizer.pt", optimizer_.adamw());
 }
 

@@ -35,11 +35,15 @@ struct PreferenceFigures {
   bool finite = true;                                 // of a step: else no weight was touched
 };
 
+// Whether a part's own weights (part_of) stay as they are.
+bool is_frozen(const std::string& part, const DpoRecipe& recipe);
+
 class PreferencePolicy {
  public:
-  // `start` are the weights to begin with. known_ids: tokens that the sampler knows. `recipe` and
-  // `ranks` outlive the object. steps: of the whole run, where the learning rate's cosine ends.
-  // ranks: each of them is given its part of the batches; figures and gradients are of all parts.
+  // `start` are the weights to begin with, adapted or not. known_ids: tokens that the sampler
+  // knows. `recipe` and `ranks` outlive the object. steps: of the whole run, where the learning
+  // rate's cosine ends. ranks: each of them is given its part of the batches; figures and gradients
+  // are of all parts.
   PreferencePolicy(const DpoRecipe& recipe, const ModelConfig& config, Parameters start,
                    int64_t known_ids, int64_t steps, torch::Device device,
                    const Ranks* ranks = nullptr);
@@ -70,7 +74,6 @@ class PreferencePolicy {
                     PreferenceFigures& figures) const;
   size_t count_pairs(std::span<const PairBatch> batches) const;  // of all ranks
   void sum_over_ranks(PreferenceFigures& figures) const;
-  std::vector<std::pair<std::string, torch::Tensor>> trained_tensors() const;
 
   const DpoRecipe& recipe_;
   const ModelConfig config_;

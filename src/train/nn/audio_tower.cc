@@ -1,5 +1,6 @@
 #include "spec/audio_tokens.h"
 #include "train/nn/forward.h"
+#include "train/nn/linear.h"
 
 namespace stapes::train {
 namespace {
@@ -18,7 +19,7 @@ Tensor conv3(const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t 
     taps.push_back(padded.slice(1, k, k + (out_frames - 1) * stride + 1, stride));
   const Tensor columns = torch::cat(taps, 2);                                     // [C, S', 3 * in]
   const Tensor matrix = weight.permute({0, 2, 1}).reshape({weight.size(0), -1});  // [out, 3 * in]
-  return F::linear(columns, matrix, bias);
+  return product(columns, matrix, bias);
 }
 
 Tensor layer_norm(const Parameters& p, const std::string& name, const Tensor& x) {
@@ -38,21 +39,19 @@ Tensor self_attention(const Parameters& p, const std::string& name, const Tensor
   const auto split = [&](const Tensor& t) {
     return t.view({clips, rows, heads, head_width}).transpose(1, 2);
   };
-  const Tensor q = split(F::linear(x, p[name + ".query.weight"], p[name + ".query.bias"])) * scale;
-  const Tensor k = split(F::linear(x, p[name + ".key.weight"])) * scale;  // no bias on keys
-  const Tensor v = split(F::linear(x, p[name + ".value.weight"], p[name + ".value.bias"]));
+  const Tensor q = split(linear(p, name + ".query", x)) * scale;
+  const Tensor k = split(linear(p, name + ".key", x)) * scale;  // no bias on keys
+  const Tensor v = split(linear(p, name + ".value", x));
   const Tensor scores = torch::matmul(q, k.transpose(-1, -2)) + key_bias;
   const Tensor mixed = torch::matmul(scores.to(torch::kFloat32).softmax(-1).to(v.scalar_type()), v);
-  return F::linear(mixed.transpose(1, 2).reshape({clips, rows, width}), p[name + ".out.weight"],
-                   p[name + ".out.bias"]);
+  return linear(p, name + ".out", mixed.transpose(1, 2).reshape({clips, rows, width}));
 }
 
 Tensor encoder_block(const Parameters& p, const std::string& name, Tensor x, int64_t heads,
                      const Tensor& key_bias) {
   x = x + self_attention(p, name + ".attn", layer_norm(p, name + ".attn_ln", x), heads, key_bias);
-  const Tensor inner = F::linear(layer_norm(p, name + ".mlp_ln", x), p[name + ".mlp.0.weight"],
-                                 p[name + ".mlp.0.bias"]);
-  return x + F::linear(torch::gelu(inner), p[name + ".mlp.2.weight"], p[name + ".mlp.2.bias"]);
+  const Tensor inner = linear(p, name + ".mlp.0", layer_norm(p, name + ".mlp_ln", x));
+  return x + linear(p, name + ".mlp.2", torch::gelu(inner));
 }
 
 // The same integer rules as spec/audio_tokens.h, for a tensor of lengths.
@@ -91,8 +90,8 @@ Tensor encode_audio(const Parameters& p, const ModelConfig& config, const Padded
 
 Tensor adapt_audio(const Parameters& p, const Tensor& encoded) {
   Tensor x = torch::gelu(conv3(encoded, p["adapter.conv.weight"], p["adapter.conv.bias"], 2));
-  x = torch::relu(F::linear(x, p["adapter.linear1.weight"], p["adapter.linear1.bias"]));
-  return F::linear(x, p["adapter.linear2.weight"], p["adapter.linear2.bias"]);
+  x = torch::relu(linear(p, "adapter.linear1", x));
+  return linear(p, "adapter.linear2", x);
 }
 
 }  // namespace stapes::train

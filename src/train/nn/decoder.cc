@@ -1,4 +1,6 @@
 #include "train/nn/forward.h"
+#include "train/nn/linear.h"
+#include "train/nn/recomputed.h"
 
 namespace stapes::train {
 namespace {
@@ -7,7 +9,7 @@ using torch::Tensor;
 namespace F = torch::nn::functional;
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  const Tensor wide = x.to(torch::kFloat32);
+  const Tensor wide = at_least_f32(x);
   return wide * torch::rsqrt(wide.pow(2).mean(-1, true) + eps) * weight;
 }
 
@@ -46,7 +48,7 @@ Tensor self_attention(const Parameters& p, const std::string& name, const Decode
   const int64_t batch = x.size(0), rows = x.size(1), head_width = config.head_width();
   const int64_t group = config.heads / config.kv_heads;
   const auto project = [&](const char* which, int64_t heads) {
-    const Tensor y = F::linear(x, p[name + which + ".weight"], p[name + which + ".bias"]);
+    const Tensor y = linear(p, name + which, x);
     return y.view({batch, rows, heads, head_width}).transpose(1, 2);
   };
   const auto repeat = [&](const Tensor& t) {  // each key/value head serves a group of query heads
@@ -58,20 +60,19 @@ Tensor self_attention(const Parameters& p, const std::string& name, const Decode
   const Tensor k = repeat(rotate(project(".k_proj", config.kv_heads), by));
   const Tensor v = repeat(project(".v_proj", config.kv_heads));
   const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
-  const Tensor scores = torch::matmul(q * scale, k.transpose(-1, -2)).to(torch::kFloat32) + bias;
+  const Tensor scores = at_least_f32(torch::matmul(q * scale, k.transpose(-1, -2))) + bias;
   const Tensor mixed = torch::matmul(scores.softmax(-1).to(v.scalar_type()), v);
-  return F::linear(mixed.transpose(1, 2).reshape({batch, rows, config.width}),
-                   p[name + ".o_proj.weight"]);
+  return linear(p, name + ".o_proj", mixed.transpose(1, 2).reshape({batch, rows, config.width}));
 }
 
 Tensor feed_forward(const Parameters& p, const std::string& name, const Tensor& x) {
-  const Tensor gate = torch::silu(F::linear(x, p[name + ".gate_proj.weight"]));
-  const Tensor up = F::linear(x, p[name + ".up_proj.weight"]);
-  return F::linear(gate * up, p[name + ".down_proj.weight"]);
+  const Tensor gate = torch::silu(linear(p, name + ".gate_proj", x));
+  const Tensor up = linear(p, name + ".up_proj", x);
+  return linear(p, name + ".down_proj", gate * up);
 }
 
 Tensor embed(const Parameters& p, const DecoderRows& rows, const Tensor& audio) {
-  const Tensor text = F::embedding(rows.ids, p["model.embed_tokens.weight"]);
+  const Tensor text = at_least_f32(F::embedding(rows.ids, p["model.embed_tokens.weight"]));
   if (!audio.defined() || rows.audio_rows.numel() == 0) return text;
   const int64_t width = text.size(2);
   const Tensor sound =
@@ -79,27 +80,46 @@ Tensor embed(const Parameters& p, const DecoderRows& rows, const Tensor& audio) 
   return text.reshape({-1, width}).index_copy(0, rows.audio_rows, sound).view_as(text);
 }
 
+Tensor decoder_layer(const Parameters& p, const std::string& name, const DecoderConfig& config,
+                     Tensor x, const Rotation& by, const Tensor& bias) {
+  const Tensor attended = rms_norm(x, p[name + ".input_layernorm.weight"], config.rms_norm_eps);
+  x = x + self_attention(p, name + ".self_attn", config, attended, by, bias);
+  const Tensor fed = rms_norm(x, p[name + ".post_attention_layernorm.weight"], config.rms_norm_eps);
+  return x + feed_forward(p, name + ".mlp", fed);
+}
+
+// By layer, whatever of it is trained.
+std::vector<std::vector<Tensor>> trained_by_layer(const Parameters& p, int64_t layers) {
+  constexpr std::string_view kBegin = "model.layers.";
+  std::vector<std::vector<Tensor>> by_layer(static_cast<size_t>(layers));
+  for (const auto& [name, tensor] : p.trained())
+    if (name.starts_with(kBegin))
+      by_layer.at(std::stoul(name.substr(kBegin.size()))).push_back(tensor);
+  return by_layer;
+}
+
 }  // namespace
 
 Tensor decode(const Parameters& p, const ModelConfig& config, const DecoderRows& rows,
-              const Tensor& audio) {
+              const Tensor& audio, bool recompute_layers) {
   const DecoderConfig& decoder = config.decoder;
   const Rotation by = rotation(rows.positions, decoder.head_width(), decoder.rope_theta);
   const Tensor bias = attention_bias(rows.segments);
+  std::vector<std::vector<Tensor>> trained;
+  if (recompute_layers) trained = trained_by_layer(p, decoder.layers);
   Tensor x = embed(p, rows, audio);
   for (int64_t layer = 0; layer < decoder.layers; ++layer) {
     const std::string name = "model.layers." + std::to_string(layer);
-    const Tensor attended = rms_norm(x, p[name + ".input_layernorm.weight"], decoder.rms_norm_eps);
-    x = x + self_attention(p, name + ".self_attn", decoder, attended, by, bias);
-    const Tensor fed =
-        rms_norm(x, p[name + ".post_attention_layernorm.weight"], decoder.rms_norm_eps);
-    x = x + feed_forward(p, name + ".mlp", fed);
+    const auto run = [&p, &decoder, name, by, bias](const Tensor& input) {
+      return decoder_layer(p, name, decoder, input, by, bias);
+    };
+    x = recompute_layers ? recomputed(run, x, trained[static_cast<size_t>(layer)]) : run(x);
   }
   return rms_norm(x, p["model.norm.weight"], decoder.rms_norm_eps);
 }
 
 Tensor language_model_head(const Parameters& p, const Tensor& hidden) {
-  return F::linear(hidden, p["lm_head.weight"]);
+  return linear(p, "lm_head", hidden);
 }
 
 }  // namespace stapes::train

@@ -34,9 +34,11 @@ struct DecoderRows {
 };
 
 // -> hidden states after the last norm, [B, T, D]. `audio` may be undefined where there is no
-// sound.
+// sound. recompute_layers: each layer keeps its input only and is computed again in the backward
+// pass (nn/recomputed.h), until which parameters and config must live; the results are the same.
 torch::Tensor decode(const Parameters& parameters, const ModelConfig& config,
-                     const DecoderRows& rows, const torch::Tensor& audio);
+                     const DecoderRows& rows, const torch::Tensor& audio,
+                     bool recompute_layers = false);
 
 // hidden [N, D] -> logits [N, V].
 torch::Tensor language_model_head(const Parameters& parameters, const torch::Tensor& hidden);

@@ -138,15 +138,15 @@ LossCounts loss_counts(const DeviceBatch& batch) {
 
 Losses supervised_losses(const Parameters& parameters, const ModelConfig& config,
                          const FrameHelper* helper, const DeviceBatch& batch,
-                         const LossCounts* whole) {
+                         const LossCounts* whole, bool recompute_layers) {
   Losses losses;
   losses.frames = torch::zeros({}, batch.labels.options().dtype(torch::kFloat32));
   losses.text = losses.frames;
   if (whole != nullptr && batch.tokens == 0) return losses;
   Tensor audio;
   if (batch.clips > 0) {
-    const bool encoder_learns = parameters["encoder.after_norm.weight"].requires_grad();
-    const bool adaptor_learns = parameters["adapter.linear2.weight"].requires_grad();
+    const bool encoder_learns = parameters.learns("encoder");
+    const bool adaptor_learns = parameters.learns("adaptor");
     const Tensor encoded = encode(parameters, config, batch.mels, encoder_learns);
     audio = adapt_audio(parameters, encoded);
     if (helper != nullptr && encoder_learns) {
@@ -164,7 +164,7 @@ Losses supervised_losses(const Parameters& parameters, const ModelConfig& config
           count_right(passed_on.speaker, every(batch.frame_speaker, 2));
     }
   }
-  const Tensor hidden = decode(parameters, config, batch.rows, audio);
+  const Tensor hidden = decode(parameters, config, batch.rows, audio, recompute_layers);
   // Only rows in the loss pay for the vocabulary.
   const Tensor in_loss = (batch.labels != kIgnore).nonzero().squeeze(1);
   const Tensor labels = batch.labels.index_select(0, in_loss);

@@ -63,8 +63,9 @@ struct Losses {
 // that is trained, to the adaptor if one of the two is.
 // `whole`: the counts of the batch that this is a part of, so that the sum over all parts is the
 // loss of the whole; null: it is no part. A part may be empty: its losses are 0 without a gradient.
+// recompute_layers: as decode().
 Losses supervised_losses(const Parameters& parameters, const ModelConfig& config,
                          const FrameHelper* helper, const DeviceBatch& batch,
-                         const LossCounts* whole = nullptr);
+                         const LossCounts* whole = nullptr, bool recompute_layers = false);
 
 }  // namespace stapes::train

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
@@ -72,6 +73,10 @@ std::string part_of(const std::string& parameter) {
   return parameter == "model.embed_tokens.weight" ? "embeddings" : "decoder";
 }
 
+bool may_be_bf16(const TensorSpec& spec) {
+  return spec.shape.size() >= 2 && spec.lowest_precision != Precision::kFloat32;
+}
+
 Parameters Parameters::random(const ModelConfig& config, uint64_t seed) {
   Parameters parameters;
   uint64_t stream = 0;
@@ -84,7 +89,8 @@ Parameters Parameters::random(const ModelConfig& config, uint64_t seed) {
   return parameters;
 }
 
-Parameters Parameters::load(const std::filesystem::path& folder, const ModelConfig& config) {
+Parameters Parameters::load(const std::filesystem::path& folder, const ModelConfig& config,
+                            const std::function<bool(const TensorSpec&)>& narrow) {
   const ModelTensors files = ModelTensors::open(folder);
   const auto table = tensor_table(config);
   check_tensors(files, table);
@@ -93,6 +99,7 @@ Parameters Parameters::load(const std::filesystem::path& folder, const ModelConf
     const std::vector<float> values = widened_to_f32(files.require(spec.name, spec.shape));
     torch::Tensor tensor = torch::empty(spec.shape, torch::kFloat32);
     std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
+    if (narrow && narrow(spec)) tensor = tensor.to(torch::kBFloat16);
     parameters.names_.push_back(spec.name);
     parameters.tensors_.emplace(spec.name, std::move(tensor));
   }
@@ -109,6 +116,50 @@ torch::Tensor& Parameters::at(const std::string& name) {
   const auto found = tensors_.find(name);
   STAPES_CHECK(found != tensors_.end(), "no parameter {}", name);
   return found->second;
+}
+
+void Parameters::adapt(Lora lora) {
+  require_grad(false);
+  lora_ = std::move(lora);
+  lora_->require_grad(true);
+}
+
+torch::Tensor Parameters::effective(const std::string& name,
+                                    std::optional<torch::ScalarType> dtype) const {
+  const torch::Tensor& weight = (*this)[name];
+  const std::string module = name.substr(0, name.rfind('.'));
+  const LoraPair* pair = lora_ && name.ends_with(".weight") ? lora_->find(module) : nullptr;
+  if (pair == nullptr) return weight;
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor sum =
+      torch::addmm(weight.to(torch::promoteTypes(weight.scalar_type(), pair->a.scalar_type())),
+                   pair->b, pair->a, 1, pair->scale);
+  return sum.to(dtype.value_or(weight.scalar_type()));
+}
+
+Parameters Parameters::merged(torch::ScalarType dtype) const {
+  Parameters all = *this;
+  all.lora_.reset();
+  if (!lora_) return all;
+  for (const auto& [module, pair] : lora_->pairs())
+    all.at(module + ".weight") = effective(module + ".weight", dtype);
+  return all;
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> Parameters::trained() const {
+  std::vector<std::pair<std::string, torch::Tensor>> all;
+  const auto add = [&](const std::string& name, const torch::Tensor& tensor) {
+    if (tensor.requires_grad()) all.emplace_back(name, tensor);
+  };
+  for (const auto& name : names_) add(name, tensors_.at(name));
+  if (lora_)
+    for (const auto& [name, tensor] : lora_->tensors()) add(name, tensor);
+  return all;
+}
+
+bool Parameters::learns(const std::string& part) const {
+  const auto all = trained();
+  return std::ranges::any_of(all, [&](const auto& named) { return part_of(named.first) == part; });
 }
 
 void Parameters::require_grad(bool required) {
@@ -137,19 +188,20 @@ void check_finite(const std::string& name, const torch::Tensor& tensor,
 }
 
 TensorView view_of(const torch::Tensor& tensor) {
-  STAPES_CHECK(tensor.is_contiguous() && tensor.scalar_type() == torch::kFloat32 && tensor.is_cpu(),
-               "expected a contiguous f32 tensor on the CPU");
-  return {DType::kF32,
+  const bool narrow = tensor.scalar_type() == torch::kBFloat16;
+  STAPES_CHECK(tensor.is_contiguous() && tensor.is_cpu() &&
+                   (narrow || tensor.scalar_type() == torch::kFloat32),
+               "expected a contiguous tensor of f32 or bf16 on the CPU");
+  return {narrow ? DType::kBF16 : DType::kF32,
           {tensor.sizes().begin(), tensor.sizes().end()},
-          reinterpret_cast<const std::byte*>(tensor.data_ptr<float>())};
+          static_cast<const std::byte*>(tensor.data_ptr())};
 }
 
 std::string hash_of(const Parameters& parameters) {
   uint64_t hash = 0;
   for (const auto& name : parameters.names()) {
     const torch::Tensor values = parameters[name].detach().cpu().contiguous();
-    const auto bytes = static_cast<size_t>(values.numel()) * sizeof(float);
-    hash = XXH3_64bits_withSeed(values.data_ptr<float>(), bytes, hash);
+    hash = XXH3_64bits_withSeed(values.data_ptr(), values.nbytes(), hash);
   }
   return fmt::format("{:016x}", hash);
 }

@@ -114,7 +114,8 @@ RolloutEngine::RolloutEngine(const ModelConfig& config, const ModelFiles& files,
                              const Parameters& policy, const RolloutEngineOptions& options)
     : weights_(policy) {
   for (const auto& name : weights_.names())
-    weights_.at(name) = policy[name].detach().cpu().contiguous();  // the same memory on the CPU
+    // On the CPU the same memory, but where LoRA makes a weight another one.
+    weights_.at(name) = policy.effective(name).detach().cpu().contiguous();
   const EngineOptions engine = engine_options(config, options);
   ModelInMemory model{.config = config,
                       .tensors = views_of(weights_),
@@ -129,7 +130,7 @@ void RolloutEngine::refresh(const Parameters& policy) {
   const torch::NoGradGuard no_grad;
   for (const auto& name : weights_.names()) {
     torch::Tensor& ours = weights_.at(name);
-    if (ours.data_ptr() != policy[name].data_ptr()) ours.copy_(policy[name]);
+    if (ours.data_ptr() != policy[name].data_ptr()) ours.copy_(policy.effective(name));
   }
 }
 

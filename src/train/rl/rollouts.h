@@ -55,7 +55,8 @@ struct RolloutEngineOptions {
 class RolloutEngine {
  public:
   // On the CPU the engine reads the policy's own tensors: what an optimizer writes into them is
-  // what is sampled from next, and nothing is copied.
+  // what is sampled from next, and nothing is copied. Adapted weights are: merged, in the dtype of
+  // the weight beneath.
   RolloutEngine(const ModelConfig& config, const ModelFiles& files, const Parameters& policy,
                 const RolloutEngineOptions& options);
 

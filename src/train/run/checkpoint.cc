@@ -7,6 +7,8 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "train/nn/lora_file.h"
+#include "train/run/session.h"
 
 namespace stapes::train {
 namespace {
@@ -53,12 +55,16 @@ ModelFiles read_model_files(const fs::path& model_folder) {
   return files;
 }
 
-void write_model_folder(const fs::path& folder, const ModelFiles& files,
-                        const Parameters& parameters, DType dtype) {
+void write_model_files(const fs::path& folder, const ModelFiles& files) {
   create_folder(folder);
   write_file_atomically(folder / "config.json", files.config_json);
   write_file_atomically(folder / "tokenizer.json", files.tokenizer_json);
   write_file_atomically(folder / "generation_config.json", files.generation_config_json);
+}
+
+void write_model_folder(const fs::path& folder, const ModelFiles& files,
+                        const Parameters& parameters, DType dtype) {
+  write_model_files(folder, files);
   parameters.save(folder / "model.safetensors", dtype);
 }
 
@@ -85,13 +91,21 @@ void save_checkpoint(const fs::path& run_folder, int64_t step, int keep,
 
 void save_checkpoint(const fs::path& run_folder, const TrainerState& state, const ModelFiles& files,
                      const Parameters& parameters, FrameHelper& helper,
-                     const torch::optim::AdamW& optimizer, int keep) {
+                     const torch::optim::AdamW& optimizer, int keep, const fs::path& base_model) {
   save_checkpoint(run_folder, state.step, keep, [&](const fs::path& folder) {
-    write_model_folder(folder, files, parameters, DType::kF32);
+    write_weights(folder, files, parameters, base_model);
     save_tensors(folder / "helper.safetensors", values_of(helper));
     save_optimizer(folder / "optimizer.pt", optimizer);
     save_state(folder, state);
   });
+}
+
+void write_weights(const fs::path& checkpoint, const ModelFiles& files,
+                   const Parameters& parameters, const fs::path& base_model) {
+  if (parameters.lora() != nullptr)
+    write_adapter(checkpoint, *parameters.lora(), base_model);
+  else
+    write_model_folder(checkpoint, files, on_cpu(parameters), DType::kF32);
 }
 
 void save_state(const fs::path& checkpoint, const TrainerState& state) {

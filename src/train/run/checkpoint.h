@@ -30,6 +30,7 @@ struct ModelFiles {
   std::string generation_config_json;
 };
 ModelFiles read_model_files(const std::filesystem::path& model_folder);
+void write_model_files(const std::filesystem::path& folder, const ModelFiles& files);
 void write_model_folder(const std::filesystem::path& folder, const ModelFiles& files,
                         const Parameters& parameters, DType dtype);
 
@@ -38,12 +39,16 @@ void write_model_folder(const std::filesystem::path& folder, const ModelFiles& f
 // checkpoint as it was (kIo), and so does whatever `write` throws.
 void save_checkpoint(const std::filesystem::path& run_folder, int64_t step, int keep,
                      const std::function<void(const std::filesystem::path&)>& write);
-// Of supervised training: a model folder (f32) that `stapes` can run, with helper.safetensors,
-// optimizer.pt and state.json beside it.
+// Of supervised training: the weights, helper.safetensors, optimizer.pt and state.json.
 void save_checkpoint(const std::filesystem::path& run_folder, const TrainerState& state,
                      const ModelFiles& files, const Parameters& parameters, FrameHelper& helper,
-                     const torch::optim::AdamW& optimizer, int keep);
+                     const torch::optim::AdamW& optimizer, int keep,
+                     const std::filesystem::path& base_model = {});
 
+// Into a checkpoint's folder: a model folder (f32) that `stapes` can run; with LoRA only the
+// adapter, which belongs to `base_model`.
+void write_weights(const std::filesystem::path& checkpoint, const ModelFiles& files,
+                   const Parameters& parameters, const std::filesystem::path& base_model);
 void save_state(const std::filesystem::path& checkpoint, const TrainerState& state);
 // Throws kInvalidData where a value is not finite.
 void save_tensors(const std::filesystem::path& file,

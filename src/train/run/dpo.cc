@@ -14,6 +14,8 @@
 #include "train/dpo/hearing_prompts.h"
 #include "train/dpo/pair_sampling.h"
 #include "train/dpo/reference.h"
+#include "train/run/adapted.h"
+#include "train/run/memory_report.h"
 #include "train/run/metrics.h"
 #include "train/run/progress.h"
 #include "train/run/session.h"
@@ -54,6 +56,15 @@ std::string pairs_key(const DpoRecipe& r, const std::string& model, const Prompt
       r.rollout.max_tokens);
 }
 
+StepShape shape_of(const MicroBatch& batch) {
+  const bool sound = batch.encoded.defined();
+  return {.examples = batch.rows.ids.size(0),
+          .rows = batch.rows.ids.size(1),
+          .loss_rows = batch.tokens,
+          .clips = sound ? batch.encoded.size(0) : 0,
+          .mel_frames = sound ? 4 * batch.encoded.size(1) : 0};
+}
+
 class DpoRun {
  public:
   DpoRun(const DpoRecipe& recipe, const DpoOptions& options)
@@ -63,10 +74,11 @@ class DpoRun {
         device_(prepare_libtorch(recipe.threads, recipe.dtype)),
         config_(load_config(recipe.model.init)),
         files_(read_model_files(recipe.model.init)),
-        start_(Parameters::load(recipe.model.init, config_)),
+        start_(load_weights(recipe.model.init, config_, recipe.model, device_,
+                            [&](const std::string& part) { return is_frozen(part, recipe); })),
         model_hash_(hash_of(start_)),
         checkpoint_(open_run(recipe.run_folder, recipe.source_text, options.resume, ranks_)) {
-    for (const auto& name : start_.names()) start_.at(name) = start_[name].to(device_);
+    adapt(start_, recipe.lora, config_, recipe.seed, device_);
     engine_.emplace(config_, files_, start_,
                     RolloutEngineOptions{.threads = recipe.threads,
                                          .live_sequences = recipe.rollout.live_sequences,
@@ -88,9 +100,8 @@ class DpoRun {
     result_.all_steps = steps_;
     result_.skipped = skipped_;
     result_.finished = result_.saved && step_ == steps_;
-    if (result_.finished && !recipe_.model.output.empty() && ranks_.leads())
-      write_model_folder(recipe_.model.output, files_, on_cpu(policy_->parameters()),
-                         save_dtype(recipe_.model.save_dtype));
+    if (result_.finished && ranks_.leads())
+      write_result(recipe_.run_folder, files_, policy_->parameters(), recipe_.model);
     return result_;
   }
 
@@ -220,6 +231,7 @@ class DpoRun {
     const fs::path logs = log_folder(recipe_.run_folder, ranks_);
     MetricsLog metrics(logs, "metrics", step_);
     MetricsLog test(logs, "test", step_);
+    report_memory();
     if (!checkpoint_) begin();
     // Also of a run that was stopped in the middle of an evaluation.
     if (test.last_step() < step_ && is_due(recipe_.logging.evaluate_every)) evaluate(test);
@@ -234,6 +246,14 @@ class DpoRun {
         evaluate(test);
       }
     }
+  }
+
+  void report_memory() const {
+    if (!ranks_.leads()) return;
+    std::vector<StepShape> shapes;
+    for (const PairBatch& batch : batches_of(Phase::kTraining, pairs_of_step(step_)))
+      shapes.push_back(shape_of(batch.rows));
+    train::report_memory(config_, plan_of(recipe_), shapes, device_);
   }
 
   void begin() {
@@ -437,12 +457,12 @@ class DpoRun {
   void save() {
     result_.saved = true;
     if (!ranks_.leads()) return;
-    save_checkpoint(
-        recipe_.run_folder, step_, recipe_.logging.keep_checkpoints, [&](const fs::path& folder) {
-          write_model_folder(folder, files_, on_cpu(policy_->parameters()), DType::kF32);
-          policy_->save_optimizer(folder);
-          save_state(folder, state());
-        });
+    save_checkpoint(recipe_.run_folder, step_, recipe_.logging.keep_checkpoints,
+                    [&](const fs::path& folder) {
+                      write_weights(folder, files_, policy_->parameters(), recipe_.model.init);
+                      policy_->save_optimizer(folder);
+                      save_state(folder, state());
+                    });
   }
 
   void restore() {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 #include <numbers>
-#include <set>
 #include <string>
 #include <tuple>
 
@@ -34,7 +33,6 @@ std::vector<ParameterGroup> supervised_groups(const OptimizerRecipe& recipe,
                                                 {"adaptor", recipe.adaptor_learning_rate_scale},
                                                 {"decoder", recipe.decoder_learning_rate_scale},
                                                 {"embeddings", recipe.decoder_learning_rate_scale}};
-  const std::set<std::string> frozen(recipe.freeze.begin(), recipe.freeze.end());
   // One group for each that differs, in the table's order.
   using Kind = std::tuple<bool, double, bool>;  // of the encoder; scale; decays
   std::vector<Kind> kinds;
@@ -49,20 +47,16 @@ std::vector<ParameterGroup> supervised_groups(const OptimizerRecipe& recipe,
     }
     groups[place].tensors.push_back(tensor);
   };
-  for (const auto& name : parameters.names()) {
-    const std::string part = part_of(name);
-    if (!frozen.contains(part)) add(part, parameters[name], decays(name, parameters[name]));
-  }
+  for (const auto& [name, tensor] : parameters.trained())
+    add(part_of(name), tensor, decays(name, tensor));
   for (const auto& [name, tensor] : helper.tensors()) add("encoder", *tensor, tensor->dim() >= 2);
   return groups;
 }
 
 std::vector<ParameterGroup> trained_groups(const Parameters& parameters, double weight_decay) {
   std::vector<ParameterGroup> groups = {{{}, 1, weight_decay}, {{}, 1, 0}};
-  for (const auto& name : parameters.names()) {
-    const torch::Tensor& tensor = parameters[name];
-    if (tensor.requires_grad()) groups[decays(name, tensor) ? 0 : 1].tensors.push_back(tensor);
-  }
+  for (const auto& [name, tensor] : parameters.trained())
+    groups[decays(name, tensor) ? 0 : 1].tensors.push_back(tensor);
   return groups;
 }
 

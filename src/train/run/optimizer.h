@@ -29,8 +29,8 @@ struct ParameterGroup {
   double weight_decay = 0;
 };
 // Of supervised training: encoder (with the helper), adaptor and decoder have learning rates of
-// their own, what the recipe freezes is left out; matrices decay, while norms, biases and tables of
-// embeddings do not.
+// their own, what requires no gradient is left out; matrices decay, while norms, biases and tables
+// of embeddings do not.
 std::vector<ParameterGroup> supervised_groups(const OptimizerRecipe& recipe,
                                               const Parameters& parameters, FrameHelper& helper);
 // All that require a gradient, in the table's order.

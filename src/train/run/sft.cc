@@ -9,9 +9,12 @@
 
 #include "spec/model_config.h"
 #include "train/data/loader.h"
+#include "train/nn/lora_file.h"
 #include "train/nn/losses.h"
+#include "train/run/adapted.h"
 #include "train/run/checkpoint.h"
 #include "train/run/init.h"
+#include "train/run/memory_report.h"
 #include "train/run/metrics.h"
 #include "train/run/optimizer.h"
 #include "train/run/progress.h"
@@ -44,13 +47,15 @@ class SftRun {
     tokenizer_.emplace(
         Tokenizer::parse(files_.tokenizer_json, (start / "tokenizer.json").string()));
     source_ = options.source ? options.source : source_of_recipe();
-    parameters_ = Parameters::load(start, config_);
-    for (const auto& name : parameters_.names())
-      parameters_.at(name) = parameters_[name].to(device_);
     const std::set<std::string> frozen(recipe.optimizer.freeze.begin(),
                                        recipe.optimizer.freeze.end());
-    parameters_.require_grad(
-        [&](const std::string& name) { return !frozen.contains(part_of(name)); });
+    const auto is_frozen = [&](const std::string& part) {
+      return recipe.lora.rank > 0 || frozen.contains(part);
+    };
+    parameters_ = load_weights(start, config_, recipe.model, device_, is_frozen);
+    if (recipe.lora.rank > 0) base_hash_ = hash_of(parameters_);
+    parameters_.require_grad([&](const std::string& name) { return !is_frozen(part_of(name)); });
+    adapt(parameters_, recipe.lora, config_, recipe.optimizer.seed, device_);
     helper_ = FrameHelper::zero(config_);
     for (const auto& [name, tensor] : helper_.tensors())
       *tensor = tensor->to(device_).set_requires_grad(true);
@@ -70,6 +75,7 @@ class SftRun {
     BatchLoader loader(*source_, per_step_, config_.encoder.mel_bands, optimizer.seed, step_,
                        optimizer.data_threads, by_rows ? BatchCut::kByRows : BatchCut::kByCount,
                        {.rank = ranks_.rank(), .count = ranks_.count()});
+    report_memory(loader);
     std::optional<SftSamples> samples;
     if (recipe_.logging.completions_every > 0 && ranks_.leads())
       samples.emplace(recipe_, config_, files_, parameters_, step_);
@@ -92,9 +98,8 @@ class SftRun {
     if (stopped_) save();
     result.steps = step_;
     result.finished = step_ == recipe_.optimizer.steps;
-    if (result.finished && !recipe_.model.output.empty() && ranks_.leads())
-      write_model_folder(recipe_.model.output, files_, on_cpu(parameters_),
-                         save_dtype(recipe_.model.save_dtype));
+    if (result.finished && ranks_.leads())
+      write_result(recipe_.run_folder, files_, parameters_, recipe_.model);
     return result;
   }
 
@@ -103,7 +108,7 @@ class SftRun {
   // run's folder.
   fs::path starting_model() {
     checkpoint_ = open_run(recipe_.run_folder, recipe_.source_text, options_.resume, ranks_);
-    if (checkpoint_) return *checkpoint_;
+    if (checkpoint_ && recipe_.lora.rank == 0) return *checkpoint_;  // with LoRA: an adapter
     if (!recipe_.model.init.empty()) return recipe_.model.init;
     return done_by_the_first(ranks_, "the random model", [&] {
       const fs::path random = recipe_.run_folder / "random";
@@ -126,22 +131,32 @@ class SftRun {
   // `whole`: of the batch that this is a rank's part of.
   Losses losses_of(const DeviceBatch& batch, const LossCounts* whole = nullptr) const {
     return supervised_losses(parameters_, config_,
-                             recipe_.optimizer.helper_weight > 0 ? &helper_ : nullptr, batch,
-                             whole);
+                             recipe_.optimizer.helper_weight > 0 ? &helper_ : nullptr, batch, whole,
+                             recipe_.optimizer.gradient_checkpointing);
   }
 
   std::string at_step(const char* what) const { return fmt::format("step {}, {}", step_, what); }
 
   TrainerState state() const {
-    return {.step = step_, .recipe = recipe_.source_text, .fingerprint = source_->fingerprint()};
+    std::string fingerprint = source_->fingerprint();
+    if (!base_hash_.empty()) fingerprint += ", model " + base_hash_;
+    return {.step = step_, .recipe = recipe_.source_text, .fingerprint = std::move(fingerprint)};
   }
 
   void restore() {
     const TrainerState saved = load_state(*checkpoint_);
     check_unchanged(*checkpoint_, saved, state());
+    if (parameters_.lora() != nullptr) load_adapter(*checkpoint_, config_, *parameters_.lora());
     load_helper(*checkpoint_, helper_);
     load_optimizer(*checkpoint_ / "optimizer.pt", optimizer_->adamw());
     step_ = saved.step;
+  }
+
+  void report_memory(BatchLoader& loader) const {
+    if (!ranks_.leads()) return;
+    std::vector<StepShape> shapes;
+    for (const Batch& batch : loader.group()) shapes.push_back(shape_of(batch));
+    train::report_memory(config_, plan_of(recipe_), shapes, device_);
   }
 
   // One step in its four phases.
@@ -152,6 +167,7 @@ class SftRun {
     figures.data_s = seconds_since(start);
 
     start = Clock::now();
+    optimizer_->zero_gradients();  // before the activations need room
     std::optional<LossCounts> whole;
     if (!ranks_.alone()) whole = summed(loss_counts(batch), ranks_, at_step("the batch's size"));
     Losses losses;
@@ -164,7 +180,6 @@ class SftRun {
     figures.forward_s = seconds_since(start);
 
     start = Clock::now();
-    optimizer_->zero_gradients();
     // Text alone has nothing to teach where only the adaptor or the encoder is trained.
     if (loss.requires_grad()) loss.backward();
     optimizer_->sum_gradients(ranks_, at_step("gradients"));
@@ -214,6 +229,8 @@ class SftRun {
 
   void evaluate(MetricsLog& log, Progress& progress, SftResult& result) {
     const torch::NoGradGuard no_grad;
+    // Weights in bf16 would have to be widened for each product otherwise.
+    const Bf16Products bf16(recipe_.model.frozen_dtype == "bf16", device_);
     SftTally all;
     const int per_batch = per_step_;
     for (int first = 0; first < recipe_.logging.evaluation_clips; first += per_batch) {
@@ -247,8 +264,8 @@ class SftRun {
 
   void save() {
     if (!ranks_.leads()) return;
-    save_checkpoint(recipe_.run_folder, state(), files_, on_cpu(parameters_), helper_,
-                    optimizer_->adamw(), recipe_.logging.keep_checkpoints);
+    save_checkpoint(recipe_.run_folder, state(), files_, parameters_, helper_, optimizer_->adamw(),
+                    recipe_.logging.keep_checkpoints, recipe_.model.init);
   }
 
   // A signal may come to one of the ranks only.
@@ -269,6 +286,7 @@ class SftRun {
   std::optional<Tokenizer> tokenizer_;
   std::shared_ptr<const ExampleSource> source_;
   Parameters parameters_;
+  std::string base_hash_;  // with LoRA: of the weights beneath
   FrameHelper helper_;
   std::optional<Optimizer> optimizer_;
   int64_t step_ = 0;
