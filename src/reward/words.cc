@@ -16,7 +16,7 @@ constexpr char32_t kMinusSign = 0x2212;
 bool is_ascii_letter(char32_t c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool is_digit(char32_t c) {
+bool is_ascii_digit(char32_t c) {
   return c >= '0' && c <= '9';
 }
 // Scripts that write without spaces.
@@ -73,10 +73,10 @@ class WordReader {
     return index < characters_.size() ? characters_[index].code : 0;
   }
   static bool is_word(char32_t c) {
-    return is_ascii_letter(c) || is_digit(c) || (is_other_letter(c) && !stands_alone(c));
+    return is_ascii_letter(c) || is_ascii_digit(c) || (is_other_letter(c) && !stands_alone(c));
   }
   bool begins_negative_number() const {
-    return code(at_) == '-' && is_digit(code(at_ + 1)) &&
+    return code(at_) == '-' && is_ascii_digit(code(at_ + 1)) &&
            (at_ == 0 || !(is_word(code(at_ - 1)) || code(at_ - 1) == ')'));
   }
   size_t end_of_word() const {
@@ -85,9 +85,9 @@ class WordReader {
       const char32_t c = code(end), before = code(end - 1), after = code(end + 1);
       if (is_word(c)) continue;
       if (c == '\'' && is_word(before) && is_word(after)) continue;
-      if (c == '.' && is_digit(before) && is_digit(after)) continue;
+      if (c == '.' && is_ascii_digit(before) && is_ascii_digit(after)) continue;
       // A sharp: only after one letter.
-      if (c == '#' && end == at_ + 1 && is_ascii_letter(before) && is_digit(after)) continue;
+      if (c == '#' && end == at_ + 1 && is_ascii_letter(before) && is_ascii_digit(after)) continue;
       break;
     }
     return end;
@@ -129,7 +129,7 @@ std::optional<double> digits_of(const std::string& text) {
   const size_t first = text[0] == '-' ? 1 : 0;
   if (first == text.size()) return std::nullopt;
   for (size_t i = first; i < text.size(); ++i)
-    if (!is_digit(static_cast<unsigned char>(text[i])) && text[i] != '.') return std::nullopt;
+    if (!is_ascii_digit(static_cast<unsigned char>(text[i])) && text[i] != '.') return std::nullopt;
   return std::strtod(text.c_str(), nullptr);
 }
 
@@ -181,8 +181,8 @@ std::vector<Sentence> sentences_of(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     const bool in_number = c == '.' && i > 0 && i + 1 < text.size() &&
-                           is_digit(static_cast<unsigned char>(text[i - 1])) &&
-                           is_digit(static_cast<unsigned char>(text[i + 1]));
+                           is_ascii_digit(static_cast<unsigned char>(text[i - 1])) &&
+                           is_ascii_digit(static_cast<unsigned char>(text[i + 1]));
     if ((c == '.' && !in_number) || c == '!' || c == '?' || c == ';' || c == '\n') end_at(i + 1, c);
     // The full stop, question mark and exclamation mark of Chinese.
     for (const std::string_view sign : {"。", "？", "！", "；"})
