@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <set>
 
 #include "audio/audio_file.h"
@@ -15,6 +16,7 @@
 #include "stapes/error.h"
 #include "text/bpe_trainer.h"
 #include "train/data/loader.h"
+#include "train/data/mixed_source.h"
 #include "train/testing/training_text.h"
 
 namespace stapes::train {

@@ -248,7 +248,6 @@ TEST_F(RewardPluginsTest, PythonCodeIsRunAgainstTheRowsTests) {
   const RolloutPrompt add = prompt(
       {{"grader", "unit-tests"}, {"tests", {"assert add(1, 2) == 3", "assert add(-1, 1) == 0"}}},
       "");
-  fmt::format("{}.25", 1000 + ::getpid());  // seconds that nobody else sleeps
   const std::vector<std::pair<std::string, double>> replies = {
       {"```python\ndef add(a, b):\n    return a + b\n```", 1},
       {"Like this:\n```\ndef add(a, b): return 0\n```\nNo:\n```py\ndef add(a, b): return a + "
@@ -266,10 +265,8 @@ TEST_F(RewardPluginsTest, PythonCodeIsRunAgainstTheRowsTests) {
       {"```python\nimport sys\nwhile True: sys.stdout.write('x' * 4096)\n```", 0},
       // Children that leave the group, and outlive their parent.
       {"```python\nimport os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
-       "        time.sleep(" +
-           mark +
-           ")\n    os._exit(0)\ntime.sleep(0.3)\n"
-           "def add(a, b): return a + b\n```",
+       "        time.sleep(1000)\n    os._exit(0)\ntime.sleep(0.3)\n"
+       "def add(a, b): return a + b\n```",
        1}};
   std::vector<Completion> completions;
   for (const auto& [answer, right] : replies)
