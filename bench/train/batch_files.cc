@@ -18,9 +18,9 @@ template <typename T>
 void write_npy(const fs::path& file, const std::vector<T>& values,
                const std::vector<int64_t>& shape) {
   constexpr size_t kPrefix = 10;
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({},)}}",
-                                   std::is_same_v<T, float> ? "<f4" : "<i8",
-                                   fmt::join(shape, ", "));
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({},)}}",
+                  std::is_same_v<T, float> ? "<f4" : "<i8", fmt::join(shape, ", "));
   while ((kPrefix + header.size() + 1) % 64 != 0) header += ' ';
   header += '\n';
   std::string bytes("\x93NUMPY\x01\x00", 8);

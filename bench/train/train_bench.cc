@@ -1,8 +1,8 @@
-// train_bench sft|rollouts MODEL OUT [...]: our side of sft_peer.py and rollout_peer.py, which start
-// it. Writes the model and the data into OUT for the peer, says {"ready": ...}, and then does one
-// round for each line on its standard input and says what it took: one JSON object a line.
-#include <ctime>
+// train_bench sft|rollouts MODEL OUT [...]: our side of sft_peer.py and rollout_peer.py, which
+// start it. Writes the model and the data into OUT for the peer, says {"ready": ...}, and then does
+// one round for each line on its standard input and says what it took: one JSON object a line.
 #include <fmt/format.h>
+#include <ctime>
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -145,8 +145,11 @@ void bench_sft(const BenchOptions& options) {
       backward_s += backward_done - forward_done;
       update_s += cpu_seconds() - backward_done;
     }
-    Json json = {{"losses", losses},       {"norms", norms},       {"forward_s", forward_s},
-                 {"backward_s", backward_s}, {"update_s", update_s}};
+    Json json = {{"losses", losses},
+                 {"norms", norms},
+                 {"forward_s", forward_s},
+                 {"backward_s", backward_s},
+                 {"update_s", update_s}};
     watch.read_into(json);
     return json;
   });
@@ -160,8 +163,7 @@ TrainingExample prompt_rows(const RolloutPrompt& prompt, const Tokenizer& tokeni
   std::vector<int64_t> rows_of_clips;
   for (const AudioClip& clip : prompt.clips) {
     example.mels.push_back(mel.compute(clip.samples));
-    rows_of_clips.push_back(
-        audio_token_count(example.mels.back().frames, AudioRule::kHuggingFace));
+    rows_of_clips.push_back(audio_token_count(example.mels.back().frames, AudioRule::kHuggingFace));
   }
   Prompt read = build_prompt(tokenizer, prompt.messages, rows_of_clips);
   example.ids = std::move(read.ids);

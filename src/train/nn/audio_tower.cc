@@ -1,5 +1,6 @@
 #include "spec/audio_tokens.h"
 #include "train/nn/forward.h"
+#include "train/nn/fused.h"
 
 namespace stapes::train {
 namespace {
@@ -34,15 +35,15 @@ Tensor row_mask(const Tensor& lengths, int64_t rows) {
 Tensor self_attention(const Parameters& p, const std::string& name, const Tensor& x, int64_t heads,
                       const Tensor& key_bias) {
   const int64_t clips = x.size(0), rows = x.size(1), width = x.size(2), head_width = width / heads;
-  const double scale = std::pow(static_cast<double>(head_width), -0.25);  // on q and on k
+  const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
   const auto split = [&](const Tensor& t) {
     return t.view({clips, rows, heads, head_width}).transpose(1, 2);
   };
-  const Tensor q = split(F::linear(x, p[name + ".query.weight"], p[name + ".query.bias"])) * scale;
-  const Tensor k = split(F::linear(x, p[name + ".key.weight"])) * scale;  // no bias on keys
+  const Tensor q = split(F::linear(x, p[name + ".query.weight"], p[name + ".query.bias"]));
+  const Tensor k = split(F::linear(x, p[name + ".key.weight"]));  // no bias on keys
   const Tensor v = split(F::linear(x, p[name + ".value.weight"], p[name + ".value.bias"]));
-  const Tensor scores = torch::matmul(q, k.transpose(-1, -2)) + key_bias;
-  const Tensor mixed = torch::matmul(scores.to(torch::kFloat32).softmax(-1).to(v.scalar_type()), v);
+  const Tensor weights = attention_weights(torch::matmul(q, k.transpose(-1, -2)), key_bias, scale);
+  const Tensor mixed = torch::matmul(weights, v);
   return F::linear(mixed.transpose(1, 2).reshape({clips, rows, width}), p[name + ".out.weight"],
                    p[name + ".out.bias"]);
 }
@@ -52,7 +53,7 @@ Tensor encoder_block(const Parameters& p, const std::string& name, Tensor x, int
   x = x + self_attention(p, name + ".attn", layer_norm(p, name + ".attn_ln", x), heads, key_bias);
   const Tensor inner = F::linear(layer_norm(p, name + ".mlp_ln", x), p[name + ".mlp.0.weight"],
                                  p[name + ".mlp.0.bias"]);
-  return x + F::linear(torch::gelu(inner), p[name + ".mlp.2.weight"], p[name + ".mlp.2.bias"]);
+  return x + F::linear(exact_gelu(inner), p[name + ".mlp.2.weight"], p[name + ".mlp.2.bias"]);
 }
 
 // The same integer rules as spec/audio_tokens.h, for a tensor of lengths.
@@ -71,9 +72,9 @@ Tensor encode_audio(const Parameters& p, const ModelConfig& config, const Padded
   const Tensor valid_keys =
       map_lengths(mels.lengths, [&](int64_t s) { return encoder_valid_positions(s, rule); });
 
-  Tensor x = torch::gelu(conv3(mels.values, p["encoder.conv1.weight"], p["encoder.conv1.bias"], 1));
+  Tensor x = exact_gelu(conv3(mels.values, p["encoder.conv1.weight"], p["encoder.conv1.bias"], 1));
   x = x * row_mask(mels.lengths, x.size(1));  // beyond its end a clip alone would see zeros
-  x = torch::gelu(conv3(x, p["encoder.conv2.weight"], p["encoder.conv2.bias"], 2));
+  x = exact_gelu(conv3(x, p["encoder.conv2.weight"], p["encoder.conv2.bias"], 2));
   x = x + p["encoder.positional_embedding.weight"].slice(0, 0, x.size(1));
 
   const Tensor index = torch::arange(x.size(1), mels.lengths.options());
@@ -90,7 +91,7 @@ Tensor encode_audio(const Parameters& p, const ModelConfig& config, const Padded
 }
 
 Tensor adapt_audio(const Parameters& p, const Tensor& encoded) {
-  Tensor x = torch::gelu(conv3(encoded, p["adapter.conv.weight"], p["adapter.conv.bias"], 2));
+  Tensor x = exact_gelu(conv3(encoded, p["adapter.conv.weight"], p["adapter.conv.bias"], 2));
   x = torch::relu(F::linear(x, p["adapter.linear1.weight"], p["adapter.linear1.bias"]));
   return F::linear(x, p["adapter.linear2.weight"], p["adapter.linear2.bias"]);
 }

@@ -1,4 +1,5 @@
 #include "train/nn/forward.h"
+#include "train/nn/fused.h"
 
 namespace stapes::train {
 namespace {
@@ -6,13 +7,8 @@ namespace {
 using torch::Tensor;
 namespace F = torch::nn::functional;
 
-Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  const Tensor wide = x.to(torch::kFloat32);
-  return wide * torch::rsqrt(wide.pow(2).mean(-1, true) + eps) * weight;
-}
-
 struct Rotation {
-  Tensor cosine, sine;  // [B, 1, T, head width]
+  Tensor cosine, sine;  // [B, T, 1, head width]
 };
 
 Rotation rotation(const Tensor& positions, int64_t head_width, double theta) {
@@ -20,15 +16,8 @@ Rotation rotation(const Tensor& positions, int64_t head_width, double theta) {
   const Tensor inverse = torch::pow(theta, -exponent).to(positions.device());
   const Tensor half =
       positions.to(torch::kFloat32).unsqueeze(2) * inverse;  // [B, T, head width / 2]
-  const Tensor angle = torch::cat({half, half}, 2).unsqueeze(1);
+  const Tensor angle = torch::cat({half, half}, 2).unsqueeze(2);
   return {angle.cos(), angle.sin()};
-}
-
-// x * cos + rotate_half(x) * sin, the halves of the head paired (not neighbours).
-Tensor rotate(const Tensor& x, const Rotation& by) {
-  const int64_t half = x.size(-1) / 2;
-  const Tensor turned = torch::cat({-x.slice(-1, half), x.slice(-1, 0, half)}, -1);
-  return x * by.cosine + turned * by.sine;
 }
 
 // 0 where row i may see row j, else -1e9: j <= i, and j is of segment 0 or of i's. [B, 1, T, T].
@@ -47,27 +36,29 @@ Tensor self_attention(const Parameters& p, const std::string& name, const Decode
   const int64_t group = config.heads / config.kv_heads;
   const auto project = [&](const char* which, int64_t heads) {
     const Tensor y = F::linear(x, p[name + which + ".weight"], p[name + which + ".bias"]);
-    return y.view({batch, rows, heads, head_width}).transpose(1, 2);
+    return y.view({batch, rows, heads, head_width});
   };
+  const auto turned = [&](const Tensor& t) { return rotate(t, by.cosine, by.sine); };
   const auto repeat = [&](const Tensor& t) {  // each key/value head serves a group of query heads
-    return t.unsqueeze(2)
+    return t.transpose(1, 2)
+        .unsqueeze(2)
         .expand({batch, config.kv_heads, group, rows, head_width})
         .reshape({batch, config.heads, rows, head_width});
   };
-  const Tensor q = rotate(project(".q_proj", config.heads), by);
-  const Tensor k = repeat(rotate(project(".k_proj", config.kv_heads), by));
+  const Tensor q = turned(project(".q_proj", config.heads)).transpose(1, 2);
+  const Tensor k = repeat(turned(project(".k_proj", config.kv_heads)));
   const Tensor v = repeat(project(".v_proj", config.kv_heads));
   const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
-  const Tensor scores = torch::matmul(q * scale, k.transpose(-1, -2)).to(torch::kFloat32) + bias;
-  const Tensor mixed = torch::matmul(scores.softmax(-1).to(v.scalar_type()), v);
+  const Tensor weights = attention_weights(torch::matmul(q, k.transpose(-1, -2)), bias, scale);
+  const Tensor mixed = torch::matmul(weights, v);
   return F::linear(mixed.transpose(1, 2).reshape({batch, rows, config.width}),
                    p[name + ".o_proj.weight"]);
 }
 
 Tensor feed_forward(const Parameters& p, const std::string& name, const Tensor& x) {
-  const Tensor gate = torch::silu(F::linear(x, p[name + ".gate_proj.weight"]));
+  const Tensor gate = F::linear(x, p[name + ".gate_proj.weight"]);
   const Tensor up = F::linear(x, p[name + ".up_proj.weight"]);
-  return F::linear(gate * up, p[name + ".down_proj.weight"]);
+  return F::linear(gated(gate, up), p[name + ".down_proj.weight"]);
 }
 
 Tensor embed(const Parameters& p, const DecoderRows& rows, const Tensor& audio) {
