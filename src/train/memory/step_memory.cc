@@ -123,15 +123,17 @@ class Activations {
     const auto inputs = [&](int64_t readers) {
       return plan_.bf16_products ? kBf16 * readers : kF32 * std::min<int64_t>(readers, 1);
     };
-    const bool scales_learn = !weights_.is_frozen("decoder");
+    // One pass for each gated unit and each norm on the CPU in f32 (fused.h): what lies between is
+    // not kept.
+    const int64_t gated = plan_.bf16_products ? 3 : 2;  // gate, its silu, up
     int64_t by_row = 0;
-    by_row += 2 * c.width * (kF32 + (scales_learn ? kF32 : 0));  // both residuals, normed or not
+    by_row += 2 * c.width * kF32;  // both residuals
     by_row += c.width * inputs(keeps(".self_attn.q_proj") + keeps(".self_attn.k_proj") +
                                keeps(".self_attn.v_proj"));
     by_row += 3 * c.width * product_;  // queries; keys and values, repeated for each head
     by_row += c.width * product_ * keeps(".self_attn.o_proj");
     by_row += c.width * inputs(keeps(".mlp.gate_proj") + keeps(".mlp.up_proj"));
-    by_row += c.feed_forward * product_ * (3 + keeps(".mlp.down_proj"));  // gate, its silu, up
+    by_row += c.feed_forward * product_ * (gated + keeps(".mlp.down_proj"));
     int64_t fixed = attention() * (kF32 + (plan_.bf16_products ? kBf16 : 0));
     for (const auto& [module, shape] : linear_modules(config_)) {
       if (!module.starts_with(name + ".")) continue;

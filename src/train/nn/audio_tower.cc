@@ -1,5 +1,6 @@
 #include "spec/audio_tokens.h"
 #include "train/nn/forward.h"
+#include "train/nn/fused.h"
 #include "train/nn/linear.h"
 
 namespace stapes::train {
@@ -35,15 +36,15 @@ Tensor row_mask(const Tensor& lengths, int64_t rows) {
 Tensor self_attention(const Parameters& p, const std::string& name, const Tensor& x, int64_t heads,
                       const Tensor& key_bias) {
   const int64_t clips = x.size(0), rows = x.size(1), width = x.size(2), head_width = width / heads;
-  const double scale = std::pow(static_cast<double>(head_width), -0.25);  // on q and on k
+  const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
   const auto split = [&](const Tensor& t) {
     return t.view({clips, rows, heads, head_width}).transpose(1, 2);
   };
-  const Tensor q = split(linear(p, name + ".query", x)) * scale;
-  const Tensor k = split(linear(p, name + ".key", x)) * scale;  // no bias on keys
+  const Tensor q = split(linear(p, name + ".query", x));
+  const Tensor k = split(linear(p, name + ".key", x));  // no bias on keys
   const Tensor v = split(linear(p, name + ".value", x));
-  const Tensor scores = torch::matmul(q, k.transpose(-1, -2)) + key_bias;
-  const Tensor mixed = torch::matmul(scores.to(torch::kFloat32).softmax(-1).to(v.scalar_type()), v);
+  const Tensor weights = attention_weights(torch::matmul(q, k.transpose(-1, -2)), key_bias, scale);
+  const Tensor mixed = torch::matmul(weights, v);
   return linear(p, name + ".out", mixed.transpose(1, 2).reshape({clips, rows, width}));
 }
 
@@ -51,7 +52,7 @@ Tensor encoder_block(const Parameters& p, const std::string& name, Tensor x, int
                      const Tensor& key_bias) {
   x = x + self_attention(p, name + ".attn", layer_norm(p, name + ".attn_ln", x), heads, key_bias);
   const Tensor inner = linear(p, name + ".mlp.0", layer_norm(p, name + ".mlp_ln", x));
-  return x + linear(p, name + ".mlp.2", torch::gelu(inner));
+  return x + linear(p, name + ".mlp.2", exact_gelu(inner));
 }
 
 // The same integer rules as spec/audio_tokens.h, for a tensor of lengths.
@@ -70,9 +71,9 @@ Tensor encode_audio(const Parameters& p, const ModelConfig& config, const Padded
   const Tensor valid_keys =
       map_lengths(mels.lengths, [&](int64_t s) { return encoder_valid_positions(s, rule); });
 
-  Tensor x = torch::gelu(conv3(mels.values, p["encoder.conv1.weight"], p["encoder.conv1.bias"], 1));
+  Tensor x = exact_gelu(conv3(mels.values, p["encoder.conv1.weight"], p["encoder.conv1.bias"], 1));
   x = x * row_mask(mels.lengths, x.size(1));  // beyond its end a clip alone would see zeros
-  x = torch::gelu(conv3(x, p["encoder.conv2.weight"], p["encoder.conv2.bias"], 2));
+  x = exact_gelu(conv3(x, p["encoder.conv2.weight"], p["encoder.conv2.bias"], 2));
   x = x + p["encoder.positional_embedding.weight"].slice(0, 0, x.size(1));
 
   const Tensor index = torch::arange(x.size(1), mels.lengths.options());
@@ -89,7 +90,7 @@ Tensor encode_audio(const Parameters& p, const ModelConfig& config, const Padded
 }
 
 Tensor adapt_audio(const Parameters& p, const Tensor& encoded) {
-  Tensor x = torch::gelu(conv3(encoded, p["adapter.conv.weight"], p["adapter.conv.bias"], 2));
+  Tensor x = exact_gelu(conv3(encoded, p["adapter.conv.weight"], p["adapter.conv.bias"], 2));
   x = torch::relu(linear(p, "adapter.linear1", x));
   return linear(p, "adapter.linear2", x);
 }

@@ -1,4 +1,5 @@
 #include "train/nn/forward.h"
+#include "train/nn/fused.h"
 #include "train/nn/linear.h"
 #include "train/nn/recomputed.h"
 
@@ -8,13 +9,8 @@ namespace {
 using torch::Tensor;
 namespace F = torch::nn::functional;
 
-Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
-  const Tensor wide = at_least_f32(x);
-  return wide * torch::rsqrt(wide.pow(2).mean(-1, true) + eps) * weight;
-}
-
 struct Rotation {
-  Tensor cosine, sine;  // [B, 1, T, head width]
+  Tensor cosine, sine;  // [B, T, 1, head width]
 };
 
 Rotation rotation(const Tensor& positions, int64_t head_width, double theta) {
@@ -22,15 +18,8 @@ Rotation rotation(const Tensor& positions, int64_t head_width, double theta) {
   const Tensor inverse = torch::pow(theta, -exponent).to(positions.device());
   const Tensor half =
       positions.to(torch::kFloat32).unsqueeze(2) * inverse;  // [B, T, head width / 2]
-  const Tensor angle = torch::cat({half, half}, 2).unsqueeze(1);
+  const Tensor angle = torch::cat({half, half}, 2).unsqueeze(2);
   return {angle.cos(), angle.sin()};
-}
-
-// x * cos + rotate_half(x) * sin, the halves of the head paired (not neighbours).
-Tensor rotate(const Tensor& x, const Rotation& by) {
-  const int64_t half = x.size(-1) / 2;
-  const Tensor turned = torch::cat({-x.slice(-1, half), x.slice(-1, 0, half)}, -1);
-  return x * by.cosine + turned * by.sine;
 }
 
 // 0 where row i may see row j, else -1e9: j <= i, and j is of segment 0 or of i's. [B, 1, T, T].
@@ -49,26 +38,28 @@ Tensor self_attention(const Parameters& p, const std::string& name, const Decode
   const int64_t group = config.heads / config.kv_heads;
   const auto project = [&](const char* which, int64_t heads) {
     const Tensor y = linear(p, name + which, x);
-    return y.view({batch, rows, heads, head_width}).transpose(1, 2);
+    return y.view({batch, rows, heads, head_width});
   };
+  const auto turned = [&](const Tensor& t) { return rotate(t, by.cosine, by.sine); };
   const auto repeat = [&](const Tensor& t) {  // each key/value head serves a group of query heads
-    return t.unsqueeze(2)
+    return t.transpose(1, 2)
+        .unsqueeze(2)
         .expand({batch, config.kv_heads, group, rows, head_width})
         .reshape({batch, config.heads, rows, head_width});
   };
-  const Tensor q = rotate(project(".q_proj", config.heads), by);
-  const Tensor k = repeat(rotate(project(".k_proj", config.kv_heads), by));
+  const Tensor q = turned(project(".q_proj", config.heads)).transpose(1, 2);
+  const Tensor k = repeat(turned(project(".k_proj", config.kv_heads)));
   const Tensor v = repeat(project(".v_proj", config.kv_heads));
   const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
-  const Tensor scores = at_least_f32(torch::matmul(q * scale, k.transpose(-1, -2))) + bias;
-  const Tensor mixed = torch::matmul(scores.softmax(-1).to(v.scalar_type()), v);
+  const Tensor weights = attention_weights(torch::matmul(q, k.transpose(-1, -2)), bias, scale);
+  const Tensor mixed = torch::matmul(weights, v);
   return linear(p, name + ".o_proj", mixed.transpose(1, 2).reshape({batch, rows, config.width}));
 }
 
 Tensor feed_forward(const Parameters& p, const std::string& name, const Tensor& x) {
-  const Tensor gate = torch::silu(linear(p, name + ".gate_proj", x));
+  const Tensor gate = linear(p, name + ".gate_proj", x);
   const Tensor up = linear(p, name + ".up_proj", x);
-  return linear(p, name + ".down_proj", gate * up);
+  return linear(p, name + ".down_proj", gated(gate, up));
 }
 
 Tensor embed(const Parameters& p, const DecoderRows& rows, const Tensor& audio) {
