@@ -58,14 +58,14 @@ int run(const Flags& flags) {
   std::vector<TrainingExample> examples;
   for (int64_t i = 0; i < flags.examples; ++i) {
     examples.push_back(
-        testing::random_example(config, 0, flags.rows - 1, static_cast<uint64_t>(i)));
+        random_example(config, 0, flags.rows - 1, static_cast<uint64_t>(i)));
     for (size_t row = 0; row < examples.back().labels.size() / 2; ++row)
       examples.back().labels[row] = kIgnore;
   }
   const Batch batch = make_batch(examples, config.encoder.mel_bands);
   const StepMemory estimate = estimate_step(config, plan, shape_of(batch));
   const int64_t before = most_resident_bytes();
-  const testing::MeasuredStep measured = testing::measure_step(config, plan, batch);
+  const MeasuredStep measured = measure_step(config, plan, batch);
   const int64_t grown = most_resident_bytes() - before;
 
   fmt::print("{} layers of the 1.5B shape, {} x {} rows, rank {}, {}{}\n", flags.layers,

@@ -192,8 +192,8 @@ TEST(ExampleSource, TellsHowManyRowsAnExampleHas) {
   recipe.question_first_share = 0.3;
   recipe.self_cognition_share = 0.2;
   std::vector<WeightedSource> parts;
-  parts.push_back({"world", world_source(recipe, 3, tokenizer(), 80), 2});
-  parts.push_back({"text", text_source({}, 3, tokenizer()), 1});
+  parts.push_back({"world", world_source(recipe, 3, small_tokenizer(), 80), 2});
+  parts.push_back({"text", text_source({}, 3, small_tokenizer()), 1});
   const auto source = mixed_source(std::move(parts), 3);
   for (const Phase phase : {Phase::kTraining, Phase::kEvaluation})
     for (uint64_t i = 0; i < 40; ++i)

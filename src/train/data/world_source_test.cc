@@ -159,9 +159,9 @@ TEST_F(WorldSourceTest, SomeThoughtsHearOneThingWrongly) {
 std::pair<std::string, std::string> reply_and_prompt(const TrainingExample& example) {
   std::string reply, prompt;
   for (size_t i = 0; i < example.labels.size(); ++i) {
-    if (example.labels[i] != kIgnore) reply += tokenizer().decode({&example.labels[i], 1});
+    if (example.labels[i] != kIgnore) reply += world_tokenizer().decode({&example.labels[i], 1});
     if (i == 0 || example.labels[i - 1] == kIgnore)
-      prompt += tokenizer().decode({&example.ids[i], 1});
+      prompt += world_tokenizer().decode({&example.ids[i], 1});
   }
   return {reply, prompt};
 }

@@ -48,9 +48,9 @@ TEST_P(StepMemoryTest, IsWithinTenPercentOfTheMeasured) {
   std::vector<TrainingExample> examples;
   for (int64_t i = 0; i < c.examples; ++i)
     examples.push_back(
-        testing::random_example(config, c.mel_frames, c.text_rows, static_cast<uint64_t>(i)));
+        random_example(config, c.mel_frames, c.text_rows, static_cast<uint64_t>(i)));
   const Batch batch = make_batch(examples, config.encoder.mel_bands);
-  const auto measured = testing::measure_step(config, c.plan, batch);
+  const auto measured = measure_step(config, c.plan, batch);
   const StepMemory estimate = estimate_step(config, c.plan, shape_of(batch));
   EXPECT_EQ(estimate.weights, measured.weights_bytes);
   const auto ratio =
@@ -66,7 +66,7 @@ TEST_P(StepMemoryTest, IsWithinTenPercentOfTheMeasured) {
 
 // Of a batch of text, encoder and adaptor have neither gradients nor moments.
 const auto kSound = frozen({"encoder", "adaptor"});
-const LoraSettings kLora{.rank = 8, .alpha = 16, .targets = testing::kAllTargets};
+const LoraSettings kLora{.rank = 8, .alpha = 16, .targets = kAllTargets};
 const LoraSettings kFewTargets{.rank = 8, .alpha = 16, .targets = kAttention};
 
 INSTANTIATE_TEST_SUITE_P(

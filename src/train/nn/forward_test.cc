@@ -9,49 +9,17 @@
 #include "base/rng.h"
 #include "spec/audio_tokens.h"
 #include "train/nn/losses.h"
+#include "train/testing/small_model.h"
 
 namespace stapes::train {
 namespace {
 
-ModelConfig small_config() {
-  ModelConfig config = config_like("tiny");
-  config.encoder.mel_bands = 12;
-  config.encoder.width = 16;
-  config.encoder.heads = 2;
-  config.encoder.layers = 2;
-  config.adaptor.hidden_width = 24;
-  config.decoder.width = 24;
-  config.decoder.feed_forward = 40;
-  config.decoder.heads = 4;
-  config.decoder.kv_heads = 2;
-  config.decoder.layers = 2;
-  config.decoder.vocabulary = 50;
-  return config;
-}
 
-// One clip of `mel_frames`, one segment of text around it.
-TrainingExample random_example(const ModelConfig& config, int64_t mel_frames, int64_t text_rows,
-                               uint64_t seed) {
-  Rng rng(seed);
-  TrainingExample example;
-  MelSpectrogram mel;
-  mel.frames = mel_frames;
-  mel.bands = config.encoder.mel_bands;
-  for (int64_t i = 0; i < mel_frames * mel.bands; ++i)
-    mel.values.push_back(static_cast<float>(rng.normal()));
-  const auto audio = static_cast<size_t>(audio_token_count(mel_frames, AudioRule::kHuggingFace));
-  example.mels.push_back(mel);
-  example.audio_spans.push_back({1, audio, 0});
-  const auto rows = static_cast<int64_t>(audio) + 1 + text_rows;
-  for (int64_t row = 0; row < rows; ++row) {
-    example.ids.push_back(static_cast<TokenId>(rng.integer(0, config.decoder.vocabulary - 1)));
-    example.positions.push_back(static_cast<int32_t>(row));
-    example.segments.push_back(0);
-    example.labels.push_back(
-        row > static_cast<int64_t>(audio)
-            ? static_cast<int32_t>(rng.integer(0, config.decoder.vocabulary - 1))
-            : kIgnore);
-  }
+// With what sounds in each frame.
+TrainingExample labelled_example(const ModelConfig& config, int64_t mel_frames, int64_t text_rows,
+                                 uint64_t seed) {
+  TrainingExample example = random_example(config, mel_frames, text_rows, seed);
+  Rng rng(seed, 1);
   const auto frames = static_cast<size_t>(encoder_frames(mel_frames));
   for (size_t frame = 0; frame < frames; ++frame) {
     example.frames.sound.push_back(static_cast<int32_t>(rng.integer(0, kSoundClasses - 1)));
@@ -89,10 +57,10 @@ TEST_F(ForwardTest, GradientsMatchCentralDifferences) {
     if (tensor.dim() == 1) tensor.add_(torch::randn_like(tensor) * 0.1);
   }
   const FrameHelper helper = random_helper(config);
-  const DeviceBatch batch =
-      to_device(make_batch({random_example(config, 61, 9, 1), random_example(config, 48, 12, 2)},
-                           config.encoder.mel_bands),
-                torch::kCPU);
+  const DeviceBatch batch = to_device(
+      make_batch({labelled_example(config, 61, 9, 1), labelled_example(config, 48, 12, 2)},
+                 config.encoder.mel_bands),
+      torch::kCPU);
   const auto loss = [&] {
     const Losses losses = supervised_losses(parameters, config, &helper, batch);
     return losses.text + 0.5 * losses.frames;
@@ -132,7 +100,7 @@ TEST_F(ForwardTest, BatchEqualsSingles) {
     std::vector<TrainingExample> examples;
     for (int64_t frames = 40; frames < 49; ++frames)
       examples.push_back(
-          random_example(config, frames, frames % 5 + 3, static_cast<uint64_t>(frames)));
+          labelled_example(config, frames, frames % 5 + 3, static_cast<uint64_t>(frames)));
     const DeviceBatch together =
         to_device(make_batch(examples, config.encoder.mel_bands), torch::kCPU);
     const torch::Tensor audio =
@@ -165,8 +133,8 @@ TEST_F(ForwardTest, TextAloneAndBesideSoundIsTheSame) {
   Parameters parameters = Parameters::random(config, 5);
   parameters.require_grad(true);
   const FrameHelper helper = random_helper(config);
-  const TrainingExample text = text_only(random_example(config, 48, 12, 2));
-  const TrainingExample sound = random_example(config, 61, 9, 1);
+  const TrainingExample text = text_only(labelled_example(config, 48, 12, 2));
+  const TrainingExample sound = labelled_example(config, 61, 9, 1);
   const auto losses = [&](const std::vector<TrainingExample>& examples) {
     return supervised_losses(
         parameters, config, &helper,
@@ -208,7 +176,7 @@ TEST_F(ForwardTest, AFrozenEncoderKeepsNoActivations) {
   Parameters parameters = Parameters::random(config, 5);
   const FrameHelper helper = random_helper(config);
   const DeviceBatch batch = to_device(
-      make_batch({random_example(config, 61, 9, 1)}, config.encoder.mel_bands), torch::kCPU);
+      make_batch({labelled_example(config, 61, 9, 1)}, config.encoder.mel_bands), torch::kCPU);
   const auto gelus = [&] {
     const Losses losses = supervised_losses(parameters, config, &helper, batch);
     return count_nodes((losses.text + losses.frames).grad_fn().get(), "Gelu");
@@ -230,8 +198,8 @@ TEST_F(ForwardTest, SharedRowsEqualSeparateQuestions) {
   const ModelConfig config = small_config();
   const Parameters parameters = Parameters::random(config, 5);
   const torch::NoGradGuard no_grad;
-  const TrainingExample first = random_example(config, 50, 6, 1);
-  TrainingExample second = random_example(config, 50, 6, 1);
+  const TrainingExample first = labelled_example(config, 50, 6, 1);
+  TrainingExample second = labelled_example(config, 50, 6, 1);
   const size_t shared = first.audio_spans[0].count + 1;
   for (size_t row = shared; row < second.ids.size(); ++row)
     second.ids[row] = (second.ids[row] + 7) % 50;

@@ -18,8 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::HasSubstr;
-using testing::random_lora;
-using testing::small_config;
 using torch::Tensor;
 
 class LoraFileTest : public ::testing::Test {

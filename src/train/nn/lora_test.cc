@@ -14,10 +14,6 @@
 namespace stapes::train {
 namespace {
 
-using testing::kAllTargets;
-using testing::random_example;
-using testing::random_lora;
-using testing::small_config;
 using torch::Tensor;
 
 class LoraTest : public ::testing::Test {

@@ -29,7 +29,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using world::test::TemporaryFolder;
 
-const std::string kThought = "First I hear 3, second 4. 3 + 4 = 7.\n</think>\n";
+const std::string kClosedThought = "First I hear 3, second 4. 3 + 4 = 7.\n</think>\n";
 
 RolloutPrompt prompt(json columns, const std::string& expected = "7") {
   RolloutPrompt made;
@@ -70,7 +70,7 @@ class RewardPluginsTest : public ::testing::Test {
     return task_reward({}, testing::small_tokenizer(), {plugin})->grade(completions);
   }
   std::string refused(const RewardPlugin& plugin) const {
-    return refusal([&] { grade(plugin, {completion(named_, kThought + "7")}); });
+    return refusal([&] { grade(plugin, {completion(named_, kClosedThought + "7")}); });
   }
 
   TemporaryFolder folder_;
@@ -82,9 +82,9 @@ const std::string kHalf = R"(printf "{\"id\": %d, \"score\": 0.5}\n", id)";
 TEST_F(RewardPluginsTest, AddsItsPartToTheRowsThatNameIt) {
   RewardPlugin half = plugin(kHalf);
   half.weight = -0.4;
-  const auto rewards =
-      grade(half, {completion(named_, kThought + "7"), completion(other_, kThought + "7"),
-                   completion(named_, kThought + "8")});
+  const auto rewards = grade(
+      half, {completion(named_, kClosedThought + "7"), completion(other_, kClosedThought + "7"),
+             completion(named_, kClosedThought + "8")});
   EXPECT_DOUBLE_EQ(rewards[0].total.value(), 1 - 0.2);
   EXPECT_EQ(rewards[0].parts, (std::map<std::string, double>{
                                   {"accuracy", 1}, {"plugin/mine", 0.5}, {"reasoning", 1}}));
@@ -94,27 +94,29 @@ TEST_F(RewardPluginsTest, AddsItsPartToTheRowsThatNameIt) {
 
   for (const char* column : {"kind", "data_source"}) {
     const RolloutPrompt by_column = prompt({{column, "mine"}});
-    EXPECT_TRUE(
-        grade(half, {completion(by_column, kThought + "7")})[0].parts.contains("plugin/mine"));
+    EXPECT_TRUE(grade(half, {completion(by_column, kClosedThought + "7")})[0].parts.contains(
+        "plugin/mine"));
   }
   half.all_rows = true;
-  EXPECT_TRUE(grade(half, {completion(other_, kThought + "7")})[0].parts.contains("plugin/mine"));
+  EXPECT_TRUE(
+      grade(half, {completion(other_, kClosedThought + "7")})[0].parts.contains("plugin/mine"));
 }
 
 TEST_F(RewardPluginsTest, DecidesWhatNoComparisonCan) {
   RewardPlugin decides = plugin(kHalf);
   decides.decides = true;
   const RolloutPrompt code = prompt({{"grader", "mine"}, {"tests", "assert True"}}, "");
-  const auto rewards = grade(decides, {completion(code, kThought + "print(7)"),
-                                       completion(code, kThought + "print(7)", StopReason::kLength),
-                                       completion(code, "a thought that never ends")});
+  const auto rewards =
+      grade(decides, {completion(code, kClosedThought + "print(7)"),
+                      completion(code, kClosedThought + "print(7)", StopReason::kLength),
+                      completion(code, "a thought that never ends")});
   EXPECT_DOUBLE_EQ(rewards[0].total.value(), 0.5);
   EXPECT_DOUBLE_EQ(rewards[0].parts.at(kAccuracyPart), 0.5);
   EXPECT_DOUBLE_EQ(rewards[1].total.value(), 0) << "a reply that was cut is wrong";
   EXPECT_DOUBLE_EQ(rewards[2].total.value(), 0) << "without an answer";
   // Nobody knows what is right.
   decides.decides = false;
-  EXPECT_THAT(refusal([&] { grade(decides, {completion(code, kThought + "print(7)")}); }),
+  EXPECT_THAT(refusal([&] { grade(decides, {completion(code, kClosedThought + "print(7)")}); }),
               AllOf(HasSubstr("data.jsonl:1"), HasSubstr("decides = true"), HasSubstr("\"mine\"")));
 }
 
@@ -122,7 +124,7 @@ TEST_F(RewardPluginsTest, NoScoreIsNotZero) {
   for (const char* on_failure : {"stop", "zero", "skip"}) {
     RewardPlugin none = plugin(R"(printf "{\"id\": %d, \"score\": null}\n", id)");
     none.on_failure = on_failure;
-    EXPECT_FALSE(grade(none, {completion(named_, kThought + "7")})[0].total) << on_failure;
+    EXPECT_FALSE(grade(none, {completion(named_, kClosedThought + "7")})[0].total) << on_failure;
   }
 }
 
@@ -149,11 +151,11 @@ TEST_F(RewardPluginsTest, AFailureStopsOrCountsAsZeroOrIsLeftOut) {
     EXPECT_THAT(refused(tried), AllOf(HasSubstr("\"mine\" gave no score for 1 of 1"),
                                       HasSubstr(word), HasSubstr("\"skip\"")));
     tried.on_failure = "zero";
-    const Reward zero = grade(tried, {completion(named_, kThought + "7")})[0];
+    const Reward zero = grade(tried, {completion(named_, kClosedThought + "7")})[0];
     EXPECT_DOUBLE_EQ(zero.total.value(), 1) << "the rest of the reward stays";
     EXPECT_DOUBLE_EQ(zero.parts.at("plugin/mine"), 0);
     tried.on_failure = "skip";
-    EXPECT_FALSE(grade(tried, {completion(named_, kThought + "7")})[0].total);
+    EXPECT_FALSE(grade(tried, {completion(named_, kClosedThought + "7")})[0].total);
   }
 }
 
@@ -163,7 +165,8 @@ TEST_F(RewardPluginsTest, ArgumentsReachTheProgramAsTheyAre) {
   RewardPlugin made = plugin("");
   made.command = {"sh", "-c",    R"(cat > /dev/null; [ "$1" = "$2" ] && echo '{"id":0,"score":1}')",
                   "sh", hostile, hostile};
-  EXPECT_DOUBLE_EQ(grade(made, {completion(named_, kThought + "7")})[0].parts.at("plugin/mine"), 1);
+  EXPECT_DOUBLE_EQ(
+      grade(made, {completion(named_, kClosedThought + "7")})[0].parts.at("plugin/mine"), 1);
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "touched"));
 }
 
@@ -173,7 +176,7 @@ TEST_F(RewardPluginsTest, TheGraderGetsTheRowAndTheSplitReply) {
   made.command = {"sh", "-c", "tee " + seen + R"( > /dev/null; echo '{"id":0,"score":1}')"};
   RolloutPrompt with_tests = prompt({{"grader", "mine"}, {"tests", {"assert f(1) == 1"}}});
   with_tests.origin = {{"audios", {"/clips/a.wav"}}};
-  grade(made, {completion(with_tests, kThought + "def f(x): \xff")});
+  grade(made, {completion(with_tests, kClosedThought + "def f(x): \xff")});
   const json line = json::parse(read_file(seen));
   EXPECT_EQ(line.at("question"), "What?");
   EXPECT_THAT(line.at("answer").get<std::string>(), HasSubstr("def f(x): "));
@@ -192,7 +195,7 @@ TEST_F(RewardPluginsTest, TheCacheForgetsWhatAnotherScriptSaid) {
                           << fmt::format("; echo '{{\"id\":0,\"score\":{}}}'\n", score);
   };
   const auto score = [&] {
-    return grade(made, {completion(named_, kThought + "7")})[0].parts.at("plugin/mine");
+    return grade(made, {completion(named_, kClosedThought + "7")})[0].parts.at("plugin/mine");
   };
   says(0.25);
   EXPECT_EQ(score(), 0.25);
@@ -210,7 +213,7 @@ TEST_F(RewardPluginsTest, EndpointsThatLie) {
     ScriptedServer server([&](const std::string&, const std::string&) { return reply; });
     made.url = server.url("/grade");
     made.on_failure = on_failure;
-    return grade(made, {completion(named_, kThought + "7")})[0];
+    return grade(made, {completion(named_, kClosedThought + "7")})[0];
   };
   const auto results = [](const std::string& list) {
     return http_reply("{\"results\": " + list + "}");
@@ -270,7 +273,7 @@ TEST_F(RewardPluginsTest, PythonCodeIsRunAgainstTheRowsTests) {
        1}};
   std::vector<Completion> completions;
   for (const auto& [answer, right] : replies)
-    completions.push_back(completion(add, kThought + answer));
+    completions.push_back(completion(add, kClosedThought + answer));
   const auto begin = std::chrono::steady_clock::now();
   const auto rewards = grade(made, completions);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(50));

@@ -7,7 +7,7 @@
 #include "train/run/optimizer.h"
 #include "train/run/session.h"
 
-namespace stapes::train::testing {
+namespace stapes::train {
 
 struct MeasuredStep {
   int64_t weights_bytes = 0;  // after they were made
@@ -54,4 +54,4 @@ inline MeasuredStep measure_step(const ModelConfig& config, const StepPlan& plan
   return measured;
 }
 
-}  // namespace stapes::train::testing
+}  // namespace stapes::train

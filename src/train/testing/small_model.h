@@ -5,7 +5,7 @@
 #include "spec/audio_tokens.h"
 #include "train/nn/losses.h"
 
-namespace stapes::train::testing {
+namespace stapes::train {
 
 inline ModelConfig small_config() {
   ModelConfig config = config_like("tiny");
@@ -70,4 +70,4 @@ inline const std::vector<std::string> kAllTargets = {"q_proj",    "k_proj",    "
                                                      "o_proj",    "gate_proj", "up_proj",
                                                      "down_proj", "linear1",   "linear2"};
 
-}  // namespace stapes::train::testing
+}  // namespace stapes::train
