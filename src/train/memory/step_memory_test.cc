@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "train/testing/measured_step.h"
 #include "train/testing/small_model.h"
 

@@ -4,12 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "base/file.h"
 #include "engine/testing/tiny_model.h"
 #include "train/nn/forward.h"
 #include "train/nn/lora_file.h"
+#include "train/run/checkpoint.h"
 #include "train/run/dpo.h"
 #include "train/run/merge.h"
 #include "train/run/sft.h"
