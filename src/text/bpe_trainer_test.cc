@@ -150,8 +150,8 @@ TEST(BpeTrainer, NoMergesIsABytesOnlyTokenizer) {
   EXPECT_EQ(tokenizer.encode("abc").size(), 3u);
 }
 
-void expect_refused(const std::vector<std::string>& corpus, int merge_count, ErrorCode code,
-                    const char* message) {
+void expect_corpus_refused(const std::vector<std::string>& corpus, int merge_count, ErrorCode code,
+                           const char* message) {
   try {
     train_tokenizer_json(corpus, merge_count);
     ADD_FAILURE() << "should be refused: " << message;
@@ -162,12 +162,13 @@ void expect_refused(const std::vector<std::string>& corpus, int merge_count, Err
 }
 
 TEST(BpeTrainer, RefusesWhatItCannotDo) {
-  expect_refused({"abc"}, -1, ErrorCode::kUsage,
-                 "expected a number of merges of at least 0, got -1");
-  expect_refused({"abc"}, 3, ErrorCode::kInvalidData,
-                 "expected a corpus with at least 3 merges, got one of 1 texts that has only 2");
-  expect_refused({"abc", "a\xff"}, 1, ErrorCode::kInvalidText,
-                 "text 1 of the tokenizer's corpus: byte 1 is not valid UTF-8");
+  expect_corpus_refused({"abc"}, -1, ErrorCode::kUsage,
+                        "expected a number of merges of at least 0, got -1");
+  expect_corpus_refused(
+      {"abc"}, 3, ErrorCode::kInvalidData,
+      "expected a corpus with at least 3 merges, got one of 1 texts that has only 2");
+  expect_corpus_refused({"abc", "a\xff"}, 1, ErrorCode::kInvalidText,
+                        "text 1 of the tokenizer's corpus: byte 1 is not valid UTF-8");
 }
 
 }  // namespace

@@ -172,8 +172,8 @@ TEST(ChatFormat, SmuggledControlTokensStayText) {
   EXPECT_EQ(count("<audio_patch>"), 1);
 }
 
-void expect_refused(const ChatMessage& message, const std::vector<int64_t>& rows, ErrorCode code,
-                    const char* sentence) {
+void expect_prompt_refused(const ChatMessage& message, const std::vector<int64_t>& rows,
+                           ErrorCode code, const char* sentence) {
   try {
     build_prompt(golden_tokenizer(), std::vector{message}, rows);
     ADD_FAILURE() << "should be refused: " << sentence;
@@ -184,19 +184,19 @@ void expect_refused(const ChatMessage& message, const std::vector<int64_t>& rows
 }
 
 TEST(ChatFormat, RefusesWhatCannotBeAPrompt) {
-  expect_refused({"user", {ContentPart::of_text("a\xffz")}}, {}, ErrorCode::kInvalidText,
-                 "the text of message 0: byte 1 is not valid UTF-8");
-  expect_refused({"us\xe4", {}}, {}, ErrorCode::kInvalidText,
-                 "the role of message 0: byte 2 is not valid UTF-8");
-  expect_refused({"", {}}, {}, ErrorCode::kUsage, "message 0 has no role");
-  expect_refused({"user", {ContentPart::of_audio(1)}}, {5}, ErrorCode::kUsage,
-                 "message 0 names clip 1, but only 1 clips were given");
-  expect_refused({"user", {ContentPart::of_speech("x", {0, 6562})}}, {}, ErrorCode::kUsage,
-                 "message 0: expected speech codes of 0 to 6561, got 6562");
-  expect_refused({"user", {ContentPart::of_audio(0)}}, {-1}, ErrorCode::kUsage,
-                 "clip 0: expected 0 to 1048576 rows of audio, got -1");
-  expect_refused({"user", {ContentPart::of_audio(0)}}, {int64_t{1} << 40}, ErrorCode::kUsage,
-                 "clip 0: expected 0 to 1048576 rows of audio, got 1099511627776");
+  expect_prompt_refused({"user", {ContentPart::of_text("a\xffz")}}, {}, ErrorCode::kInvalidText,
+                        "the text of message 0: byte 1 is not valid UTF-8");
+  expect_prompt_refused({"us\xe4", {}}, {}, ErrorCode::kInvalidText,
+                        "the role of message 0: byte 2 is not valid UTF-8");
+  expect_prompt_refused({"", {}}, {}, ErrorCode::kUsage, "message 0 has no role");
+  expect_prompt_refused({"user", {ContentPart::of_audio(1)}}, {5}, ErrorCode::kUsage,
+                        "message 0 names clip 1, but only 1 clips were given");
+  expect_prompt_refused({"user", {ContentPart::of_speech("x", {0, 6562})}}, {}, ErrorCode::kUsage,
+                        "message 0: expected speech codes of 0 to 6561, got 6562");
+  expect_prompt_refused({"user", {ContentPart::of_audio(0)}}, {-1}, ErrorCode::kUsage,
+                        "clip 0: expected 0 to 1048576 rows of audio, got -1");
+  expect_prompt_refused({"user", {ContentPart::of_audio(0)}}, {int64_t{1} << 40}, ErrorCode::kUsage,
+                        "clip 0: expected 0 to 1048576 rows of audio, got 1099511627776");
 }
 
 TEST(ChatFormat, NamesTheControlTokenThatIsMissing) {
