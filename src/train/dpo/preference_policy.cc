@@ -1,6 +1,5 @@
 #include "train/dpo/preference_policy.h"
 
-#include <array>
 #include <cmath>
 
 #include "train/nn/dpo_loss.h"
@@ -144,26 +143,16 @@ PreferenceFigures PreferencePolicy::evaluate(std::span<const PairBatch> batches,
 }
 
 size_t PreferencePolicy::count_pairs(std::span<const PairBatch> batches) const {
-  std::vector<double> pairs = {0};
-  for (const PairBatch& batch : batches) pairs[0] += static_cast<double>(batch.pairs.size());
-  ranks_.sum(pairs, "the number of pairs");
-  return static_cast<size_t>(pairs[0]);
+  double pairs = 0;
+  for (const PairBatch& batch : batches) pairs += static_cast<double>(batch.pairs.size());
+  ranks_.sum({&pairs}, "the number of pairs");
+  return static_cast<size_t>(pairs);
 }
 
 void PreferencePolicy::sum_over_ranks(PreferenceFigures& f) const {
-  const std::array fields = {&f.loss,
-                             &f.dpo_loss,
-                             &f.nll,
-                             &f.margin,
-                             &f.accuracy,
-                             &f.chosen_reward,
-                             &f.rejected_reward,
-                             &f.chosen_log_prob,
-                             &f.rejected_log_prob};
-  std::vector<double> numbers;
-  for (const double* field : fields) numbers.push_back(*field);
-  ranks_.sum(numbers, "losses");
-  for (size_t i = 0; i < fields.size(); ++i) *fields[i] = numbers[i];
+  ranks_.sum({&f.loss, &f.dpo_loss, &f.nll, &f.margin, &f.accuracy, &f.chosen_reward,
+              &f.rejected_reward, &f.chosen_log_prob, &f.rejected_log_prob},
+             "losses");
 }
 
 int64_t PreferencePolicy::trained_parameters() const {

@@ -84,6 +84,13 @@ void Ranks::sum(std::vector<double>& numbers, const std::string& what) const {
   });
 }
 
+void Ranks::sum(const std::vector<double*>& numbers, const std::string& what) const {
+  std::vector<double> values;
+  for (const double* number : numbers) values.push_back(*number);
+  sum(values, what);
+  for (size_t i = 0; i < numbers.size(); ++i) *numbers[i] = values[i];
+}
+
 void Ranks::sum_gradients(std::span<const Tensor> tensors, const std::string& what) const {
   if (alone()) return;
   const torch::NoGradGuard no_grad;

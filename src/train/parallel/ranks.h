@@ -53,6 +53,8 @@ class Ranks {
 
   // Sums over all ranks, in place. In f64 for numbers.
   void sum(std::vector<double>& numbers, const std::string& what) const;
+  // The same for numbers that stand here and there, the fields of a struct say.
+  void sum(const std::vector<double*>& numbers, const std::string& what) const;
   // The gradients of `tensors`; one that a rank does not have (no sound in its part) counts as
   // zeros. After it all have the same bits.
   void sum_gradients(std::span<const torch::Tensor> tensors, const std::string& what) const;

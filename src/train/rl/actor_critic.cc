@@ -235,9 +235,8 @@ double ActorCritic::critic_gradients(const Minibatch& minibatch, const BatchScor
 }
 
 double ActorCritic::sum_of_losses(double own) const {
-  std::vector<double> sum = {own};
-  ranks_.sum(sum, "losses");
-  return sum[0];
+  ranks_.sum({&own}, "losses");
+  return own;
 }
 
 void ActorCritic::share_ratios(const RatioFigures& own, RatioFigures& all) const {

@@ -21,6 +21,7 @@ struct SftTally {
   void sum(const Ranks& ranks, const std::string& what);
 };
 
-LossCounts summed(const LossCounts& counts, const Ranks& ranks, const std::string& what);
+// Over all ranks.
+LossCounts summed(LossCounts counts, const Ranks& ranks, const std::string& what);
 
 }  // namespace stapes::train
