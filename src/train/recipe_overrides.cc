@@ -1,11 +1,9 @@
 #include "train/recipe_overrides.h"
 
-#include <toml++/toml.h>
-
 #include <optional>
 #include <sstream>
 
-#include "base/fail.h"
+#include "train/recipe_reader.h"
 
 namespace stapes::train {
 namespace {
@@ -58,13 +56,7 @@ void merge(toml::table& into, const toml::table& from, const std::string& overri
 std::string with_overrides(const std::string& text, const std::string& where,
                            const std::vector<std::string>& overrides) {
   if (overrides.empty()) return text;
-  toml::table recipe;
-  try {
-    recipe = toml::parse(text, where);
-  } catch (const toml::parse_error& error) {
-    fail(ErrorCode::kInvalidData, "{}:{}: not TOML: {}", where, error.source().begin.line,
-         std::string(error.description()));
-  }
+  toml::table recipe = parse_toml(text, where);
   for (const auto& override : overrides) merge(recipe, parse_override(override), override);
   std::ostringstream out;
   out << recipe << '\n';

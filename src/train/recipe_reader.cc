@@ -3,7 +3,6 @@
 #include <cmath>
 
 namespace stapes::train {
-namespace {
 
 toml::table parse_toml(const std::string& text, const std::string& where) {
   try {
@@ -14,10 +13,15 @@ toml::table parse_toml(const std::string& text, const std::string& where) {
   }
 }
 
-}  // namespace
-
 RecipeReader::RecipeReader(const std::string& text, const std::string& where)
     : where_(where), root_(parse_toml(text, where)), top_(root_, "", where) {}
+
+void RecipeReader::finish() const {
+  if (root_.contains("stage") && !top_.knows("stage"))
+    fail(ErrorCode::kInvalidData, "{}: a recipe of several stages goes to stapes-train run",
+         where_);
+  top_.reject_unknown();
+}
 
 void RecipeReader::read_name(std::string& name, std::filesystem::path& run_folder) {
   top_.read("name", name);

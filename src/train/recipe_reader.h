@@ -13,6 +13,9 @@
 
 namespace stapes::train {
 
+// Throws kInvalidData: not TOML; `where` names the file.
+toml::table parse_toml(const std::string& text, const std::string& where);
+
 // Reads the keys of one table and remembers which were asked for, so that a misspelt key is an
 // error.
 class TableReader {
@@ -76,6 +79,7 @@ class TableReader {
   }
 
   const std::string& where() const { return where_; }
+  bool knows(const std::string& key) const { return known_.contains(key); }
 
   void reject_unknown() const {
     for (const auto& [key, node] : table_) {
@@ -138,7 +142,7 @@ class RecipeReader {
   }
   TableReader& top() { return top_; }
   // After all sections.
-  void finish() const { top_.reject_unknown(); }
+  void finish() const;
 
   void require(bool holds, const char* sentence) const { train::require(holds, where_, sentence); }
   const std::string& where() const { return where_; }
