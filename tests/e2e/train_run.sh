@@ -2,7 +2,7 @@
 # stapes-train run as a user runs it: stages follow each other, what was killed goes on and ends with the same bits,
 # and what changed in between is said.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
+needs_train
 
 cat >listen.toml <<END
 name = "listen"
@@ -97,6 +97,15 @@ pipeline new
 train_fails 66 "there is no $work/new/manifest.json" run new.toml --resume
 sed -i 's/kind = "rl"/kind = "rlhf"/' new.toml
 train_fails 65 'kind must be "sft", "rl", "mgrd" or "dpo", got "rlhf"' run new.toml
+# A stage that failed before it saved anything goes on with a better recipe.
+pipeline repaired
+sed 's/tasks = .*/tasks = ["dance"]/' reinforce.toml >broken.toml
+sed -i 's/reinforce.toml/broken.toml/' repaired.toml
+train_fails 64 "dance" run repaired.toml
+cp reinforce.toml broken.toml
+succeeds "$TRAIN" run repaired.toml --resume
+has err "done already"
+train_fails 65 "goes to stapes-train run" sft whole.toml
 pipeline new
 sed -i 's/recipe = "reinforce.toml"/recipe = "gone.toml"/' new.toml
 train_fails 66 "gone.toml" run new.toml

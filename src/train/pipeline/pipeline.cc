@@ -57,7 +57,10 @@ class PipelineRun {
     const HashedPath input = model.empty() ? HashedPath{} : hashed(model);
     const HashedPath stage_recipe = hashed(stage.recipe);
     const StageEntry* known = manifest_.find(stage.name);
-    if (known != nullptr) check_unchanged(*known, stage_recipe, input);
+    // A stage that has saved nothing, because its recipe was wrong say, begins again.
+    const bool keeps = known != nullptr &&
+                       (known->state == StageState::kDone || has_begun(stage, folder_of(stage)));
+    if (keeps) check_unchanged(*known, stage_recipe, input);
     if (known == nullptr || known->state == StageState::kBegun) {
       begin(stage, stage_recipe, input);
       if (!work(stage, model)) return false;
