@@ -27,6 +27,7 @@ std::string another_speaker(const std::string& speaker, Rng& rng) {
 
 // What got louder gets softer. The levels stand in the order in which they are thought of.
 void turn_course(Truth& truth) {
+  if (truth.loudness_trend == 0) return;
   for (size_t i = 0, j = truth.events.size(); i + 1 < j; ++i)
     std::swap(truth.events[i].level_db, truth.events[--j].level_db);
   truth.loudness_trend = -truth.loudness_trend;

@@ -498,36 +498,5 @@ TEST(TextCorpus, OfTheFirstTasksHasNothingElse) {
   }
 }
 
-TEST(Misheard, OneThingIsOtherThanItWasAndTheRestFollows) {
-  const Truth three = digits({3, 7, 1}, "aab");
-  const Truth melody = notes({64, 67, 62, 62});
-  for (uint64_t seed = 0; seed < 50; ++seed) {
-    const Truth heard = misheard(Task::kSum, three, seed);
-    int others = 0, sum = 0;
-    for (size_t i = 0; i < 3; ++i) {
-      others += heard.events[i].digit != three.events[i].digit;
-      EXPECT_TRUE(heard.events[i].digit >= 0 && heard.events[i].digit <= 9);
-      sum += heard.events[i].digit;
-    }
-    EXPECT_EQ(others, 1);
-    EXPECT_EQ(answer_for(Task::kSum, heard), std::to_string(sum));
-    EXPECT_NE(answer_for(Task::kSum, heard), "11");
-    EXPECT_EQ(thinking_for(Task::kSum, heard),
-              thinking_for(Task::kSum, misheard(Task::kSum, three, seed)));
-    // Where they are counted, one is missed.
-    EXPECT_EQ(answer_for(Task::kCountNotes, misheard(Task::kCountNotes, melody, seed)), "3");
-    // The course of a loudness is turned round, with the levels that are named.
-    Truth rising = notes({64, 67, 62}, +1);
-    for (size_t i = 0; i < 3; ++i) rising.events[i].level_db = -30.0 + 6 * static_cast<double>(i);
-    EXPECT_EQ(thinking_for(Task::kLoudness, misheard(Task::kLoudness, rising, seed)),
-              "First 0 dB, second -6 dB, third -12 dB. The loudness falls.");
-  }
-  std::set<std::string> thoughts;
-  for (uint64_t seed = 0; seed < 50; ++seed)
-    thoughts.insert(thinking_for(Task::kCountRises, misheard(Task::kCountRises, melody, seed)));
-  EXPECT_GT(thoughts.size(), 10U);
-  EXPECT_EQ(misheard(Task::kCountDigits, digits({5}), 1).events.size(), 1U);
-}
-
 }  // namespace
 }  // namespace stapes::world
