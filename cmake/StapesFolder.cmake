@@ -18,7 +18,7 @@ endfunction()
 
 # With STAPES_UNITY: the FILES of one folder of the source tree become one translation unit of TARGET. What a file pays
 # for its headers and for the templates in them (five seconds with libtorch, two with JSON or GoogleTest) is paid once
-# per folder. Not for folders where speed is measured: their code is the same in every kind of build.
+# per folder. Not for folders and kernels where speed is measured: their code is the same in every kind of build.
 set(STAPES_FILE_BY_FILE base audio text tensor ops model engine bench)
 function(stapes_unite target)
   if(NOT STAPES_UNITY)
@@ -28,6 +28,9 @@ function(stapes_unite target)
   # g++ takes an included .cc for a header, in which types of an unnamed namespace would be a mistake.
   target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
   foreach(file ${ARGN})
+    if(file MATCHES "kernels[^/]*\\.cc$")
+      continue()
+    endif()
     cmake_path(GET file PARENT_PATH folder)
     cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${CMAKE_SOURCE_DIR}/src)
     string(MAKE_C_IDENTIFIER ${folder} group)
