@@ -70,6 +70,52 @@ train_fails() {
   [[ $(tail -n 1 err) == "stapes-train: "*"$message"* ]] || failed "no \"$message\" of: stapes-train $*"
 }
 
+# needs_train, needs_mpirun: the test is skipped where they are missing.
+needs_train() { [[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }; }
+needs_mpirun() {
+  command -v mpirun >/dev/null || { echo "SKIPPED: there is no mpirun"; exit 77; }
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 STAPES_RANK_TIMEOUT_S=60
+  rank_port=$((20000 + $$ % 12768))
+}
+
+# together COMMAND...: in two processes.
+together() { mpirun --oversubscribe --bind-to none -n 2 "$@"; }
+
+# start_ranks COMMAND...: as a launcher starts them, but by hand: their ids are $leader and $second, what they print to
+# standard error is in leader.err and second.err.
+start_ranks() {
+  local common=(env WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT="$rank_port")
+  "${common[@]}" RANK=0 "$@" 2>leader.err &
+  leader=$!
+  "${common[@]}" RANK=1 "$@" 2>second.err &
+  second=$!
+}
+
+# stopped_by_second STAGE RECIPE FILE: two ranks train until FILE is there; a signal to the second alone stops both, and
+# what they saved goes on.
+stopped_by_second() {
+  local stage=$1 recipe=$2 file=$3 ended=0
+  start_ranks "$TRAIN" "$stage" "$recipe"
+  wait_for "$file"
+  kill -TERM "$second"
+  wait "$leader" || ended=$?
+  wait "$second" || failed "the second rank: $(cat second.err)"
+  ((ended != 0)) || return 0  # a fast machine was done before
+  has leader.err "stopped at step" "stapes-train $stage $recipe --resume"
+  succeeds together "$TRAIN" "$stage" "$recipe" --resume
+}
+
+# same_numbers A B COLUMNS: two CSV files of as many lines whose first columns differ by the order of sums only.
+same_numbers() {
+  [[ $(wc -l <"$1") -ge 2 && $(wc -l <"$1") == $(wc -l <"$2") ]] || failed "$1 and $2 have other lines"
+  paste -d, "$1" "$2" | awk -F, -v columns="$3" '
+    NR == 1 { half = NF / 2; next }
+    { for (column = 1; column <= columns; ++column) {
+        a = $column; b = $(half + column); size = a < 0 ? -a : a
+        if (a - b > 1e-3 * (1 + size) || b - a > 1e-3 * (1 + size)) { print "line", NR, "column", column, a, b; bad = 1 } } }
+    END { exit bad }' >out || failed "$1 and $2 differ: $(cat out)"
+}
+
 # has FILE TEXT...: each TEXT stands in FILE.
 has() {
   local file=$1 text

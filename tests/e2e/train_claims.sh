@@ -3,7 +3,7 @@
 # worse when it thinks, and one round of distillation turns that round. (Of rises: conflicts need more chains than there is time for
 # here.) Every limit leaves half of what was seen when it was written.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
+needs_train
 digits=${STAPES_SHARED_AUDIO:-$SOURCE/../shared/audio}/spoken-digits
 [[ -d $digits ]] || { echo "SKIPPED: no recordings of spoken digits in $digits"; exit 77; }
 

@@ -2,7 +2,7 @@
 # stapes-train dpo as a user runs it: killed at any moment and resumed it ends with the same bits, SIGTERM saves, and
 # what is wrong is said. Then the error rate, asked for alone.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
+needs_train
 
 # recipe RUN STEPS [MORE]
 recipe() {

@@ -2,7 +2,7 @@
 # stapes-train mgrd as a user runs it: killed in any of its steps and resumed it ends with the same bits, SIGTERM saves, a judge
 # that is no judge is said, and so is what is wrong.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
+needs_train
 
 # recipe RUN [MORE]
 recipe() {

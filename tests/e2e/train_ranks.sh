@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
 # Two processes under mpirun train as one does.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
-command -v mpirun >/dev/null || { echo "SKIPPED: there is no mpirun"; exit 77; }
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 STAPES_RANK_TIMEOUT_S=60
-together() { mpirun --oversubscribe --bind-to none -n 2 "$@"; }
+needs_train
+needs_mpirun
 
 # recipe RUN
 recipe() {

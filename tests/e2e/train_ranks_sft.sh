@@ -1,18 +1,8 @@
 #!/usr/bin/env bash
 # stapes-train sft in two processes trains as it does in one: stopped, killed, resumed.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
-command -v mpirun >/dev/null || { echo "SKIPPED: there is no mpirun"; exit 77; }
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 STAPES_RANK_TIMEOUT_S=60
-together() { mpirun --oversubscribe --bind-to none -n 2 "$@"; }
-
-# rank R COMMAND...: as a launcher starts it; both by hand, so that the script knows their ids.
-port=$((20000 + $$ % 12768))
-rank() {
-  local number=$1
-  shift
-  exec env RANK="$number" WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT="$port" "$@"
-}
+needs_train
+needs_mpirun
 
 for i in {1..12}; do
   echo "{\"messages\":[{\"role\":\"user\",\"content\":\"How many is $i?\"},{\"role\":\"assistant\",\"content\":\"$i\"}]}"
@@ -56,12 +46,8 @@ succeeds together "$TRAIN" sft two.toml
 [[ $(grep -c "step 8/8" err) == 1 ]] || failed "not one rank speaks"
 [[ -d two/rank-1 && ! -d two/rank-1/checkpoints ]] || failed "the second rank's files"
 # Losses are the same but for the order of sums.
-paste -d, one/train.csv two/train.csv | awk -F, '
-  NR == 1 { half = NF / 2; next }
-  { for (column = 1; column <= 3; ++column) {
-      a = $column; b = $(half + column)
-      if (a - b > 1e-3 * (1 + a) || b - a > 1e-3 * (1 + a)) { print "line", NR, "column", column, a, b; bad = 1 } } }
-  END { exit bad || NR != 9 }' >out || failed "other losses than one process: $(cat out)"
+same_numbers one/train.csv two/train.csv 3
+[[ $(wc -l <two/train.csv) == 9 ]] || failed "not a line for each step"
 succeeds "$STAPES" ask --model "$work/two-model" "$sample" "How many notes are there?"
 
 # The same again, to the bit; and once more, stopped by a signal to the second rank alone.
@@ -69,27 +55,12 @@ recipe again 8
 succeeds together "$TRAIN" sft again.toml
 cmp two-model/model.safetensors again-model/model.safetensors || failed "two runs of two ranks differ"
 recipe stopped 8
-(rank 0 "$TRAIN" sft stopped.toml) 2>leader.err &
-leader=$!
-(rank 1 "$TRAIN" sft stopped.toml) 2>second.err &
-second=$!
-wait_for stopped/checkpoints/step-00000004
-kill -TERM "$second"
-status=0
-wait "$leader" || status=$?
-wait "$second" || failed "the second rank: $(cat second.err)"
-if ((status != 0)); then
-  has leader.err "stopped at step" "stapes-train sft stopped.toml --resume"
-  succeeds together "$TRAIN" sft stopped.toml --resume
-fi
+stopped_by_second sft stopped.toml stopped/checkpoints/step-00000004
 cmp two-model/model.safetensors stopped-model/model.safetensors || failed "a resumed run differs"
 
 # One that is killed: the other says so with its rank and the step, and what is saved goes on.
 recipe killed 400
-(rank 0 "$TRAIN" sft killed.toml) 2>leader.err &
-leader=$!
-(rank 1 "$TRAIN" sft killed.toml) 2>second.err &
-second=$!
+start_ranks "$TRAIN" sft killed.toml
 wait_for killed/checkpoints/step-00000004
 kill -9 "$second"
 wait "$second" 2>/dev/null || true

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # stapes-train rl with rewards of the user's own: code against unit tests, a command that fails.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
+needs_train
 python3 -c 'import resource' 2>/dev/null || { echo "SKIPPED: there is no python3"; exit 77; }
 
 for i in {1..6}; do

@@ -2,7 +2,7 @@
 # stapes-train rl as a user runs it: killed at any moment and resumed it ends with the same bits, SIGTERM saves,
 # and what is wrong is said.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
+needs_train
 
 # recipe RUN ITERATIONS [MORE]
 recipe() {

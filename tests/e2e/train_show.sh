@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # stapes-train show as a user runs it: masks of a file and of a recipe, bad lines, odd bytes; and a run with quarantine.
 source "$(dirname "$0")/lib.sh"
-[[ -n ${TRAIN:-} ]] || { echo "SKIPPED: this build has no stapes-train"; exit 77; }
+needs_train
 tiny=$SOURCE/models/tiny
 
 cp "$sample" clip.wav
