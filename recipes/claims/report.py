@@ -11,6 +11,7 @@ import csv
 import json
 import math
 import pathlib
+import re
 
 from plot import line_plot
 
@@ -57,7 +58,7 @@ class Runs:
 
 
 def budgets_of(score, task):
-    """[(budget or None, per cent right)] of one eval-world.json; task "mean": over all tasks."""
+    """[(budget or None, per cent right)] of one scores.json; task "mean": over all tasks."""
     if task == "mean":
         each = [budgets_of(score, name) for name in TASKS]
         return [(column[0][0], sum(right for _, right in column) / len(column)) for column in zip(*each)]
@@ -67,7 +68,7 @@ def budgets_of(score, task):
 def budget_tables(runs, plots):
     for title, stage in [("after the cold start", "cold-start"), ("after three rounds of MGRD", "mgrd"),
                          ("control: three rounds that ask for right answers only", "control")]:
-        scores = runs.json(f"{stage}/eval-world.json")
+        scores = runs.json(f"{stage}/scores.json")
         if not scores:
             continue
         names = ["no limit" if b is None else str(b) for b, _ in budgets_of(scores[0], "mean")]
@@ -81,7 +82,7 @@ def budget_tables(runs, plots):
         table(["task", *names, "no limit less 0"], rows)
     series = {}
     for name, stage in [("cold start", "cold-start"), ("MGRD", "mgrd"), ("right answers only", "control")]:
-        scores = runs.json(f"{stage}/eval-world.json")
+        scores = runs.json(f"{stage}/scores.json")
         if scores:
             series[name] = scores
     for task in ["mean", "conflict/against", "count-rises", "count-notes"]:
@@ -97,7 +98,7 @@ def budget_tables(runs, plots):
 
 
 def thinking_table(runs):
-    scores = runs.json("mgrd/eval-world.json")
+    scores = runs.json("mgrd/scores.json")
     if not scores:
         return
     print("With and without thinking, after MGRD (%):\n")
@@ -116,20 +117,43 @@ def grounding_table(runs):
                ("coherent", "coherent")]
     rows = []
     for name, stage in [("cold start", "cold-start"), ("MGRD", "mgrd"), ("right answers only", "control")]:
-        reports = runs.json(f"{stage}/eval-grounding.json")
+        reports = runs.json(f"{stage}/grounding.json")
         if reports:
             shares = lambda r, key: sum(100 * r["tasks"][t][key]["share"] for t in TASKS) / len(TASKS)
             rows.append([name, *(text([shares(r, key) for r in reports]) for _, key in columns)])
     table(["after", *(title for title, _ in columns)], rows)
 
 
+PROPERTY = re.compile(r"dB|louder|softer|loudness", re.IGNORECASE)  # what a conflict is to be decided by
+
+
+def naming_loudness(path):
+    """Per cent of the thoughts about conflicts that name the loudness."""
+    rows = [json.loads(line) for line in path.open()]
+    thoughts = [r["thinking"] for r in rows if r["task"] == "conflict" and r["condition"] == "clip"]
+    return 100 * sum(bool(PROPERTY.search(thought)) for thought in thoughts) / len(thoughts)
+
+
+def thoughts_table(runs):
+    print("The thoughts of each task after MGRD (%; tampering: of those thoughts in which there is something to change):\n")
+    columns = [("right", "clip"), ("lean on text", "surrogates"), ("claims true", "claims_true"), ("coherent", "coherent"),
+               ("answer follows a tampered thought", "tampered_follows"), ("stays with the clip", "tampered_stays")]
+    reports = runs.json("mgrd/grounding.json")
+    shares = lambda task, key: [100 * r["tasks"][task][key]["share"] for r in reports if r["tasks"][task][key]["total"] > 0]
+    possible = lambda task: [100 * r["tasks"][task]["tampered_follows"]["total"] / r["examples_per_task"] for r in reports]
+    table(["task", *(title for title, _ in columns), "thoughts to change something in"],
+          [[task, *(text(shares(task, key)) for _, key in columns), text(possible(task))] for task in TASKS])
+    files = [seed / "mgrd/thoughts.jsonl" for seed in runs.seeds]
+    print(f"Thoughts about conflicts that name the loudness: {text([naming_loudness(f) for f in files if f.is_file()])} %\n")
+
+
 def hearing_table(runs):
     print("Sampled replies that deny to hear (%), 1,000 held-out questions, and right answers with thinking (%):\n")
     rows = []
     for name, stage in [("cold start", "cold-start"), ("MGRD", "mgrd"), ("DPO", "dpo")]:
-        errors = [100 * r["self_cognition_errors"]["share"] for r in runs.json(f"{stage}/hears/eval-grounding.json")]
+        errors = [100 * r["self_cognition_errors"]["share"] for r in runs.json(f"{stage}/hears.json")]
         right = [sum(100 * s["tasks"][t]["with_thinking"]["share"] for t in TASKS) / len(TASKS)
-                 for s in runs.json(f"{stage}/eval-world.json")]
+                 for s in runs.json(f"{stage}/scores.json")]
         rows.append([name, text(errors, 2), text(right)])
     table(["after", "denies to hear", "mean of five tasks"], rows)
 
@@ -172,10 +196,10 @@ def selection_table(runs, plots):
         return
     print("Which questions to train on: held-out questions, before and after (%):\n")
     rows = []
-    before = runs.json("cold-start/eval-world.json")
+    before = runs.json("cold-start/scores.json")
     mean = lambda score: sum(100 * score["tasks"][t]["with_thinking"]["share"] for t in TASKS) / len(TASKS)
     for name, arm in arms:
-        scores = runs.json(f"selection/{arm}/eval-world.json")
+        scores = runs.json(f"selection/{arm}/scores.json")
         lengths = runs.csv(f"selection/{arm}/metrics.csv")
         rows.append([name, text([mean(s) for s in before]), text([mean(s) for s in scores]),
                      text([100 * s["tasks"]["conflict/against"]["with_thinking"]["share"] for s in scores]),
@@ -199,6 +223,7 @@ def main():
     budget_tables(runs, given.plots)
     thinking_table(runs)
     grounding_table(runs)
+    thoughts_table(runs)
     format_table(runs, given.plots)
     selection_table(runs, given.plots)
     hearing_table(runs)

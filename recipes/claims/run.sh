@@ -17,17 +17,17 @@ train() {
   shift 3
   [[ -d $folder/model ]] && return
   for override in "run_folder=$folder" "model.output=$folder/model" "$@"; do set+=(--set "$override"); done
-  [[ -d $folder ]] && go_on=(--resume)
+  [[ -d $folder/checkpoints || -f $folder/manifest.json ]] && go_on=(--resume)
   echo "== $kind $folder"
   "$bin/stapes-train" "$kind" "$recipe" --digits "$digits" "${set[@]}" "${go_on[@]}"
 }
 
-# measure FOLDER COMMAND [FLAGS]: FOLDER/COMMAND.json
+# measure FOLDER NAME COMMAND [FLAGS]: FOLDER/NAME.json
 measure() {
-  local folder=$1 command=$2 json=$1/$2.json
-  shift 2
+  local folder=$1 json=$1/$2.json command=$3
+  shift 3
   [[ -s $json ]] && return
-  echo "== $command $folder"
+  echo "== $command $json"
   "$bin/stapes" "$command" --model "$folder/model" --digits "$digits" --threads 1 --json "$@" > "$json.part"
   mv "$json.part" "$json"
 }
@@ -35,24 +35,22 @@ measure() {
 tasks=sum,largest,count-notes,count-rises,conflict
 budgets=0,4,8,16,32,64
 
-scores() { measure "$1" eval-world --tasks $tasks --count 300 --think-budgets $budgets --seed 7; }
-# Whether the thoughts are about the sound; and its replies to whether it hears, sampled.
+scores() { measure "$1" scores eval-world --tasks $tasks --count 300 --think-budgets $budgets --seed 7; }
+# Whether the thoughts are about the sound.
 grounding() {
-  measure "$1" eval-grounding --only tasks --tasks $tasks --count 200 --budgets 0 --seed 7
-  hears "$1"
+  measure "$1" grounding eval-grounding --only tasks --tasks $tasks --count 200 --budgets 0 --seed 7 --details "$1/thoughts.jsonl"
 }
+# Whether it says that it hears; sampled replies.
 hears() {
-  mkdir -p "$1/hears"
-  ln -sfn ../model "$1/hears/model"
-  measure "$1/hears" eval-grounding --only self-cognition --count 1000 --temperature 1 --max-tokens 120 --seed 7
+  measure "$1" hears eval-grounding --only self-cognition --count 1000 --temperature 1 --max-tokens 120 --seed 7
 }
 
 main() {
   local seed=$1 here=$out/seed$1
   train sft cold_start.toml "$here/cold-start" "optimizer.seed=$seed"
-  scores "$here/cold-start"; grounding "$here/cold-start"
+  scores "$here/cold-start"; grounding "$here/cold-start"; hears "$here/cold-start"
   train mgrd mgrd.toml "$here/mgrd" "run.seed=$((seed + 100))" "model.init=$here/cold-start/model"
-  scores "$here/mgrd"; grounding "$here/mgrd"
+  scores "$here/mgrd"; grounding "$here/mgrd"; hears "$here/mgrd"
   # From the cold start: distillation leaves no refusal that a preference could be learned from.
   train dpo dpo.toml "$here/dpo" "run.seed=$((seed + 200))" "model.init=$here/cold-start/model"
   scores "$here/dpo"; hears "$here/dpo"
