@@ -23,7 +23,7 @@ esac
 # A libtorch of the user's own (Torch_DIR, as CMake's find_package reads it) takes the place of Debian's.
 if [[ $goal != run && -z ${Torch_DIR:-} ]]; then
   # OpenBLAS by name: without it libtorch runs on the reference BLAS, some thirty times slower.
-  packages+=(libtorch-dev libopenblas0-pthread libgloo-dev)
+  packages+=(libtorch-dev libblas-dev libopenblas0-pthread libgloo-dev)
 fi
 if [[ $goal == test ]]; then
   packages+=(libgtest-dev libgmock-dev libbenchmark-dev curl openssl)

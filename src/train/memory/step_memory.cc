@@ -110,8 +110,11 @@ class Activations {
     return 4 * 8 * all_rows_ + kF32 * (mel + all_rows_ * (shape_.rows + 2 * head_width));
   }
 
-  int64_t attention() const {
-    return shape_.examples * config_.decoder.heads * shape_.rows * shape_.rows;
+  // Maps of rows and keys: there are none in f32 on the CPU, where attention goes by tiles
+  // (attention.h).
+  int64_t attention_maps(int64_t bytes_of_a_value) const {
+    if (!plan_.bf16_products) return 0;
+    return bytes_of_a_value * shape_.examples * config_.decoder.heads * shape_.rows * shape_.rows;
   }
 
   // What one layer keeps for its backward pass.
@@ -130,11 +133,12 @@ class Activations {
     by_row += 2 * c.width * kF32;  // both residuals
     by_row += c.width * inputs(keeps(".self_attn.q_proj") + keeps(".self_attn.k_proj") +
                                keeps(".self_attn.v_proj"));
-    by_row += 3 * c.width * product_;  // queries; keys and values, repeated for each head
+    // Queries, keys and values; for a whole map those are repeated for each head.
+    by_row += product_ * (plan_.bf16_products ? 3 * c.width : c.width + 2 * kv_width());
     by_row += c.width * product_ * keeps(".self_attn.o_proj");
     by_row += c.width * inputs(keeps(".mlp.gate_proj") + keeps(".mlp.up_proj"));
     by_row += c.feed_forward * product_ * (gated + keeps(".mlp.down_proj"));
-    int64_t fixed = attention() * (kF32 + (plan_.bf16_products ? kBf16 : 0));
+    int64_t fixed = attention_maps(kF32 + kBf16);
     for (const auto& [module, shape] : linear_modules(config_)) {
       if (!module.starts_with(name + ".")) continue;
       if (weights_.is_adapted(module)) {
@@ -152,13 +156,14 @@ class Activations {
     return plan_.bf16_products && !stored_narrow ? kBf16 * values : 0;
   }
 
-  // Gradients in flight inside of a layer: three as wide as the feed-forward, or three maps of
-  // attention.
+  // Gradients in flight inside of a layer: three as wide as the feed-forward, or those of
+  // attention: its result, queries, keys and values, or three maps.
   int64_t layer_work() const {
     const int64_t fed = 3 * product_ * all_rows_ * config_.decoder.feed_forward;
-    const int64_t seen = (2 * kF32 + product_) * attention();
-    return std::max(fed, seen);
+    const int64_t seen = kF32 * all_rows_ * 2 * (config_.decoder.width + kv_width());
+    return std::max({fed, seen, attention_maps(2 * kF32 + kBf16)});
   }
+  int64_t kv_width() const { return config_.decoder.kv_heads * config_.decoder.head_width(); }
 
   // Log-probabilities, their gradient and that of the logits.
   int64_t head_work() const {
@@ -179,7 +184,7 @@ class Activations {
   int64_t encoder_work() const {
     const EncoderConfig& c = config_.encoder;
     const int64_t rows = shape_.clips * frames();
-    const int64_t seen = rows * frames() * c.heads * (plan_.bf16_products ? 10 : 8);
+    const int64_t seen = rows * frames() * c.heads * (plan_.bf16_products ? 10 : 0);
     const int64_t block = kF32 * rows * c.width * 6 + seen;
     const int64_t fed = kF32 * rows * (2 * c.feed_forward() + 2 * c.width);
     // Both convolutions: three neighbours side by side, and what comes of them.
@@ -199,7 +204,7 @@ class Activations {
     if (!encoder) return bytes;
     const int64_t block =
         rows * (kF32 * 6 * c.width + product_ * (4 * c.width + 2 * c.feed_forward())) +
-        rows * frames() * c.heads * (plan_.bf16_products ? 6 : 4);
+        rows * frames() * c.heads * (plan_.bf16_products ? 6 : 0);
     const int64_t stem =
         kF32 * shape_.clips * shape_.mel_frames * (3 * c.mel_bands + 3 * c.width + 3 * c.width);
     return bytes + stem + c.layers * block;

@@ -1,4 +1,5 @@
 #include "spec/audio_tokens.h"
+#include "train/nn/attention.h"
 #include "train/nn/forward.h"
 #include "train/nn/fused.h"
 #include "train/nn/linear.h"
@@ -7,20 +8,13 @@ namespace stapes::train {
 namespace {
 
 using torch::Tensor;
-namespace F = torch::nn::functional;
 
 // Convolution over time as one matrix product: channels-last input [C, S, in], weight [out, in, 3].
 // (libtorch's conv1d wants channels first; staying channels-last keeps every tensor contiguous in
 // the layout in which it is used, which Debian's oneDNN needs for a right gradient of gelu.)
 Tensor conv3(const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t stride) {
-  const Tensor padded = F::pad(x, F::PadFuncOptions({0, 0, 1, 1}));
-  const int64_t out_frames = (x.size(1) - 1) / stride + 1;
-  std::vector<Tensor> taps;
-  for (int64_t k = 0; k < 3; ++k)
-    taps.push_back(padded.slice(1, k, k + (out_frames - 1) * stride + 1, stride));
-  const Tensor columns = torch::cat(taps, 2);                                     // [C, S', 3 * in]
   const Tensor matrix = weight.permute({0, 2, 1}).reshape({weight.size(0), -1});  // [out, 3 * in]
-  return product(columns, matrix, bias);
+  return product(neighbours(x, stride), matrix, bias);
 }
 
 Tensor layer_norm(const Parameters& p, const std::string& name, const Tensor& x) {
@@ -36,16 +30,13 @@ Tensor row_mask(const Tensor& lengths, int64_t rows) {
 Tensor self_attention(const Parameters& p, const std::string& name, const Tensor& x, int64_t heads,
                       const Tensor& key_bias) {
   const int64_t clips = x.size(0), rows = x.size(1), width = x.size(2), head_width = width / heads;
-  const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
-  const auto split = [&](const Tensor& t) {
-    return t.view({clips, rows, heads, head_width}).transpose(1, 2);
+  const auto project = [&](const char* which) {
+    return linear(p, name + which, x).view({clips, rows, heads, head_width});
   };
-  const Tensor q = split(linear(p, name + ".query", x));
-  const Tensor k = split(linear(p, name + ".key", x));  // no bias on keys
-  const Tensor v = split(linear(p, name + ".value", x));
-  const Tensor weights = attention_weights(torch::matmul(q, k.transpose(-1, -2)), key_bias, scale);
-  const Tensor mixed = torch::matmul(weights, v);
-  return linear(p, name + ".out", mixed.transpose(1, 2).reshape({clips, rows, width}));
+  const Tensor q = project(".query"), k = project(".key"), v = project(".value");
+  const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
+  const Tensor mixed = attention(q, k, v, key_bias, scale, Sight::kAll);
+  return linear(p, name + ".out", mixed.reshape({clips, rows, width}));
 }
 
 Tensor encoder_block(const Parameters& p, const std::string& name, Tensor x, int64_t heads,

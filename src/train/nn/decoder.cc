@@ -1,3 +1,4 @@
+#include "train/nn/attention.h"
 #include "train/nn/forward.h"
 #include "train/nn/fused.h"
 #include "train/nn/linear.h"
@@ -35,25 +36,16 @@ Tensor attention_bias(const Tensor& segments) {
 Tensor self_attention(const Parameters& p, const std::string& name, const DecoderConfig& config,
                       const Tensor& x, const Rotation& by, const Tensor& bias) {
   const int64_t batch = x.size(0), rows = x.size(1), head_width = config.head_width();
-  const int64_t group = config.heads / config.kv_heads;
   const auto project = [&](const char* which, int64_t heads) {
-    const Tensor y = linear(p, name + which, x);
-    return y.view({batch, rows, heads, head_width});
+    return linear(p, name + which, x).view({batch, rows, heads, head_width});
   };
   const auto turned = [&](const Tensor& t) { return rotate(t, by.cosine, by.sine); };
-  const auto repeat = [&](const Tensor& t) {  // each key/value head serves a group of query heads
-    return t.transpose(1, 2)
-        .unsqueeze(2)
-        .expand({batch, config.kv_heads, group, rows, head_width})
-        .reshape({batch, config.heads, rows, head_width});
-  };
-  const Tensor q = turned(project(".q_proj", config.heads)).transpose(1, 2);
-  const Tensor k = repeat(turned(project(".k_proj", config.kv_heads)));
-  const Tensor v = repeat(project(".v_proj", config.kv_heads));
+  const Tensor q = turned(project(".q_proj", config.heads));
+  const Tensor k = turned(project(".k_proj", config.kv_heads));
+  const Tensor v = project(".v_proj", config.kv_heads);
   const double scale = 1.0 / std::sqrt(static_cast<double>(head_width));
-  const Tensor weights = attention_weights(torch::matmul(q, k.transpose(-1, -2)), bias, scale);
-  const Tensor mixed = torch::matmul(weights, v);
-  return linear(p, name + ".o_proj", mixed.transpose(1, 2).reshape({batch, rows, config.width}));
+  const Tensor mixed = attention(q, k, v, bias, scale, Sight::kPast);
+  return linear(p, name + ".o_proj", mixed.reshape({batch, rows, config.width}));
 }
 
 Tensor feed_forward(const Parameters& p, const std::string& name, const Tensor& x) {

@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "train/nn/fused_kernels.h"
 #include "train/nn/linear.h"
 
@@ -103,6 +105,47 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   }
 };
 
+// run(a place's `from` rows in x, `to` in its neighbourhood), each a row of D, for every row that
+// exists.
+template <typename Run>
+void each_neighbour(const Tensor& x, const Tensor& columns, int64_t stride, const Run& run) {
+  const int64_t clips = x.size(0), frames = x.size(1), width = x.size(2), places = columns.size(1);
+  at::parallel_for(0, clips, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t clip = begin; clip < end; ++clip)
+      for (int64_t place = 0; place < places; ++place)
+        for (int64_t tap = 0; tap < 3; ++tap) {
+          const int64_t frame = place * stride + tap - 1;
+          if (frame < 0 || frame >= frames) continue;
+          run(x.data_ptr<float>() + (clip * frames + frame) * width,
+              columns.data_ptr<float>() + ((clip * places + place) * 3 + tap) * width);
+        }
+  });
+}
+
+struct NeighboursFunction : torch::autograd::Function<NeighboursFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& given, int64_t stride) {
+    const Tensor x = given.contiguous();
+    const int64_t width = x.size(2), places = (x.size(1) - 1) / stride + 1;
+    const Tensor columns = torch::zeros({x.size(0), places, 3 * width}, x.options());
+    each_neighbour(x, columns, stride,
+                   [&](const float* from, float* to) { std::copy_n(from, width, to); });
+    context->saved_data["stride"] = stride;
+    context->saved_data["frames"] = x.size(1);
+    return columns;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const Tensor dcolumns = gradients[0].contiguous();
+    const int64_t width = dcolumns.size(2) / 3;
+    const Tensor dx = torch::zeros({dcolumns.size(0), context->saved_data["frames"].toInt(), width},
+                                   dcolumns.options());
+    each_neighbour(dx, dcolumns, context->saved_data["stride"].toInt(),
+                   [&](float* to, const float* from) {
+                     for (int64_t i = 0; i < width; ++i) to[i] += from[i];
+                   });
+    return {dx, Tensor()};
+  }
+};
+
 Tensor turned(const Tensor& given, const Tensor& cosine, const Tensor& sine, float direction) {
   const Tensor x = given.contiguous(), y = torch::empty_like(x);
   const int64_t heads = x.size(2), width = x.size(3);
@@ -127,35 +170,6 @@ struct RotateFunction : torch::autograd::Function<RotateFunction> {
   }
 };
 
-struct SoftmaxFunction : torch::autograd::Function<SoftmaxFunction> {
-  static Tensor forward(AutogradContext* context, const Tensor& given, const Tensor& bias,
-                        double scale) {
-    const Tensor x = given.contiguous(), y = torch::empty_like(x);
-    const int64_t heads = x.size(1), rows = x.size(2), keys = x.size(3);
-    const int64_t bias_rows = bias.size(2);
-    over_rows(x.numel() / keys, keys, [&](int64_t row) {
-      const int64_t example = row / (heads * rows);
-      const int64_t of_bias = example * bias_rows + (bias_rows == 1 ? 0 : row % rows);
-      kernels::softmax(x.data_ptr<float>() + row * keys, bias.data_ptr<float>() + of_bias * keys,
-                       static_cast<float>(scale), y.data_ptr<float>() + row * keys, keys);
-    });
-    context->save_for_backward({y});
-    context->saved_data["scale"] = scale;
-    return y;
-  }
-  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const Tensor y = context->get_saved_variables()[0], dy = gradients[0].contiguous();
-    const Tensor dx = torch::empty_like(y);
-    const int64_t keys = y.size(3);
-    const auto scale = static_cast<float>(context->saved_data["scale"].toDouble());
-    over_rows(y.numel() / keys, keys, [&](int64_t row) {
-      kernels::softmax_backward(y.data_ptr<float>() + row * keys, dy.data_ptr<float>() + row * keys,
-                                scale, dx.data_ptr<float>() + row * keys, keys);
-    });
-    return {dx, Tensor(), Tensor()};
-  }
-};
-
 }  // namespace
 
 Tensor exact_gelu(const Tensor& x) {
@@ -172,17 +186,21 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   return wide * torch::rsqrt(wide.pow(2).mean(-1, true) + eps) * weight;
 }
 
+Tensor neighbours(const Tensor& x, int64_t stride) {
+  if (fusable(x)) return NeighboursFunction::apply(x, stride);
+  namespace F = torch::nn::functional;
+  const Tensor padded = F::pad(x, F::PadFuncOptions({0, 0, 1, 1}));
+  const int64_t reach = (x.size(1) - 1) / stride * stride + 1;
+  std::vector<Tensor> taps;
+  for (int64_t tap = 0; tap < 3; ++tap) taps.push_back(padded.slice(1, tap, tap + reach, stride));
+  return torch::cat(taps, 2);
+}
+
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
   if (fusable(x)) return RotateFunction::apply(x, cosine.contiguous(), sine.contiguous());
   const int64_t half = x.size(-1) / 2;
   const Tensor swapped = torch::cat({-x.slice(-1, half), x.slice(-1, 0, half)}, -1);
   return x * cosine + swapped * sine;
-}
-
-Tensor attention_weights(const Tensor& scores, const Tensor& bias, double scale) {
-  if (fusable(scores)) return SoftmaxFunction::apply(scores, bias.contiguous(), scale);
-  const Tensor wide = at_least_f32(scores) * scale + bias;
-  return wide.softmax(-1).to(scores.scalar_type());
 }
 
 }  // namespace stapes::train
