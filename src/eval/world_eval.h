@@ -46,7 +46,7 @@ struct WorldEvalResult {
   WorldEvalOptions options;
 };
 
-// done of total requests have been answered.
+// done of total requests have been answered. What it throws ends the evaluation.
 using EvalProgress = std::function<void(int64_t done, int64_t total)>;
 
 // Greedy, on Split::kTest. Throws kUsage (a speech task for a world without recordings, a text task

@@ -67,8 +67,7 @@ class PipelineRun {
     } else {
       fmt::print(stderr, "done already, in {:.0f} s\n", known->seconds);
     }
-    score(stage);
-    return true;
+    return score(stage);
   }
 
   void check_unchanged(const StageEntry& known, const HashedPath& stage_recipe,
@@ -114,11 +113,19 @@ class PipelineRun {
     return outcome.finished;
   }
 
-  void score(const StageRecipe& stage) {
+  // False: asked to stop; the scores are begun again then.
+  bool score(const StageRecipe& stage) {
     StageEntry& entry = manifest_.entry(stage.name);
-    if (!recipe_.evaluation.any() || !entry.scores.is_null()) return;
-    entry.scores = evaluate_model(model_of(stage), recipe_.evaluation, recipe_.digits_folder);
+    if (!recipe_.evaluation.any() || !entry.scores.is_null()) return true;
+    try {
+      entry.scores =
+          evaluate_model(model_of(stage), recipe_.evaluation, recipe_.digits_folder, options_.stop);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kCancelled) throw;
+      return false;
+    }
     manifest_.save();
+    return true;
   }
 
   // File by file and each whole, so that a full disk leaves no half of one.
