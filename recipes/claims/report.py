@@ -17,6 +17,9 @@ from plot import line_plot
 
 TASKS = ["sum", "largest", "count-notes", "count-rises", "conflict"]
 HALVES = ["conflict/agree", "conflict/against"]
+# What is compared: its name in tables, and its folder.
+MAIN = [("cold start", "cold-start"), ("MGRD", "mgrd")]
+CONTROLS = [("heard words count for prosody", "words"), ("right answers only", "control")]
 STUDENT_T = [None, None, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306]  # 97.5 %, by number of seeds
 
 
@@ -57,6 +60,11 @@ class Runs:
         return [[{k: float(v) for k, v in row.items()} for row in csv.DictReader(f.open())] for f in files if f.is_file()]
 
 
+def mean_share(report, key):
+    """Mean over the tasks, per cent."""
+    return sum(100 * report["tasks"][task][key]["share"] for task in TASKS) / len(TASKS)
+
+
 def budgets_of(score, task):
     """[(budget or None, per cent right)] of one scores.json; task "mean": over all tasks."""
     if task == "mean":
@@ -66,8 +74,7 @@ def budgets_of(score, task):
 
 
 def budget_tables(runs, plots):
-    for title, stage in [("after the cold start", "cold-start"), ("after three rounds of MGRD", "mgrd"),
-                         ("control: three rounds that ask for right answers only", "control")]:
+    for title, stage in [("after the cold start", "cold-start"), ("after three rounds of MGRD", "mgrd")]:
         scores = runs.json(f"{stage}/scores.json")
         if not scores:
             continue
@@ -81,7 +88,7 @@ def budget_tables(runs, plots):
             rows.append([task, *cells, text(change)])
         table(["task", *names, "no limit less 0"], rows)
     series = {}
-    for name, stage in [("cold start", "cold-start"), ("MGRD", "mgrd"), ("right answers only", "control")]:
+    for name, stage in MAIN + CONTROLS:
         scores = runs.json(f"{stage}/scores.json")
         if scores:
             series[name] = scores
@@ -116,11 +123,10 @@ def grounding_table(runs):
                ("lean on text", "surrogates"), ("claims true", "claims_true"), ("claims false", "claims_false"),
                ("coherent", "coherent")]
     rows = []
-    for name, stage in [("cold start", "cold-start"), ("MGRD", "mgrd"), ("right answers only", "control")]:
+    for name, stage in MAIN:
         reports = runs.json(f"{stage}/grounding.json")
         if reports:
-            shares = lambda r, key: sum(100 * r["tasks"][t][key]["share"] for t in TASKS) / len(TASKS)
-            rows.append([name, *(text([shares(r, key) for r in reports]) for _, key in columns)])
+            rows.append([name, *(text([mean_share(r, key) for r in reports]) for _, key in columns)])
     table(["after", *(title for title, _ in columns)], rows)
 
 
@@ -143,17 +149,33 @@ def thoughts_table(runs):
     possible = lambda task: [100 * r["tasks"][task]["tampered_follows"]["total"] / r["examples_per_task"] for r in reports]
     table(["task", *(title for title, _ in columns), "thoughts to change something in"],
           [[task, *(text(shares(task, key)) for _, key in columns), text(possible(task))] for task in TASKS])
-    files = [seed / "mgrd/thoughts.jsonl" for seed in runs.seeds]
-    print(f"Thoughts about conflicts that name the loudness: {text([naming_loudness(f) for f in files if f.is_file()])} %\n")
+
+
+def arms_table(runs):
+    """What each part of the filter does: MGRD beside the arms whose filter asks for less."""
+    print("The filter's parts (%): means of the tasks, and of the conflicts the thoughts that name the loudness\n")
+    rows = []
+    for name, arm in MAIN + CONTROLS:
+        scores, reports = runs.json(f"{arm}/scores.json"), runs.json(f"{arm}/grounding.json")
+        if not scores or not reports:
+            continue
+        curves = [budgets_of(score, "mean") for score in scores]
+        files = [file for file in (seed / arm / "thoughts.jsonl" for seed in runs.seeds) if file.is_file()]
+        rows.append([name, str(len(scores)), text([c[0][1] for c in curves]), text([c[-1][1] for c in curves]),
+                     text([c[-1][1] - c[0][1] for c in curves]),
+                     text([mean_share(r, "surrogates") for r in reports]),
+                     text([mean_share(r, "claims_false") for r in reports]),
+                     text([naming_loudness(file) for file in files])])
+    table(["filter", "seeds", "right at once", "after a whole thought", "difference", "lean on text", "claims false",
+           "conflicts: name the loudness"], rows)
 
 
 def hearing_table(runs):
     print("Sampled replies that deny to hear (%), 1,000 held-out questions, and right answers with thinking (%):\n")
     rows = []
-    for name, stage in [("cold start", "cold-start"), ("MGRD", "mgrd"), ("DPO", "dpo")]:
+    for name, stage in [*MAIN, ("DPO", "dpo")]:
         errors = [100 * r["self_cognition_errors"]["share"] for r in runs.json(f"{stage}/hears.json")]
-        right = [sum(100 * s["tasks"][t]["with_thinking"]["share"] for t in TASKS) / len(TASKS)
-                 for s in runs.json(f"{stage}/scores.json")]
+        right = [mean_share(s, "with_thinking") for s in runs.json(f"{stage}/scores.json")]
         rows.append([name, text(errors, 2), text(right)])
     table(["after", "denies to hear", "mean of five tasks"], rows)
 
@@ -197,7 +219,7 @@ def selection_table(runs, plots):
     print("Which questions to train on: held-out questions, before and after (%):\n")
     rows = []
     before = runs.json("cold-start/scores.json")
-    mean = lambda score: sum(100 * score["tasks"][t]["with_thinking"]["share"] for t in TASKS) / len(TASKS)
+    mean = lambda score: mean_share(score, "with_thinking")
     for name, arm in arms:
         scores = runs.json(f"selection/{arm}/scores.json")
         lengths = runs.csv(f"selection/{arm}/metrics.csv")
@@ -224,6 +246,7 @@ def main():
     thinking_table(runs)
     grounding_table(runs)
     thoughts_table(runs)
+    arms_table(runs)
     format_table(runs, given.plots)
     selection_table(runs, given.plots)
     hearing_table(runs)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The paper's claims in miniature, for some seeds: trains all arms, one after the other on one core, and measures them.
 #   recipes/claims/run.sh DIGITS SEED...            e.g. two seeds side by side:  run.sh DIGITS 1 & run.sh DIGITS 2
-#   PARTS="main format" recipes/claims/run.sh ...   some of: main, format, selection, control
+#   PARTS="main format" recipes/claims/run.sh ...   some of: main, format, selection, control, words
 # What is done is left alone and what was stopped goes on. recipes/claims/report.py makes tables and plots of runs/claims.
 set -euo pipefail
 
@@ -82,6 +82,14 @@ control() {
   scores "$here/control"; grounding "$here/control"
 }
 
-for part in ${PARTS:-main format selection control}; do
+# Distillation whose filter lets heard words pass as what a thought about prosody must name.
+words() {
+  local seed=$1 here=$out/seed$1
+  train mgrd mgrd.toml "$here/words" "run.seed=$((seed + 100))" "model.init=$here/cold-start/model" \
+    filter.prosody_tasks=[]
+  scores "$here/words"; grounding "$here/words"
+}
+
+for part in ${PARTS:-main format selection control words}; do
   for seed in "$@"; do "$part" "$seed"; done
 done

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace stapes::reward {
 namespace {
 
@@ -55,9 +57,17 @@ class Filter {
     pass(FilterStage::kNoText, report_.no_text.passed, report_.no_text.reason);
     if (report_.false_claims > options_.most_false_claims)
       pass(FilterStage::kTrueClaims, false, false_claims_of(report_));
-    pass(FilterStage::kTrueClaims, report_.true_claims >= options_.fewest_true_claims,
-         fmt::format("{} true claims, expected {}", report_.true_claims,
+    const int64_t counted = counted_true_claims();
+    pass(FilterStage::kTrueClaims, counted >= options_.fewest_true_claims,
+         fmt::format("{} true claims{}, expected {}", counted,
+                     options_.rules.heard_words_count ? "" : " that are not about words",
                      options_.fewest_true_claims));
+  }
+  int64_t counted_true_claims() const {
+    return std::ranges::count_if(report_.claims, [&](const CheckedClaim& checked) {
+      return checked.verdict == Verdict::kTrue &&
+             (options_.rules.heard_words_count || !is_about_words(checked.claim));
+    });
   }
   void check_coherent() {
     const Coherence& coherence = report_.coherence;

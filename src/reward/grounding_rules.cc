@@ -51,11 +51,6 @@ constexpr std::array<std::string_view, 24> kChineseProperties = {
     "音高", "音调", "语调", "声调", "旋律", "节奏", "速度", "语速", "节拍", "响度", "音量", "音色",
     "停顿", "嗓音", "声音", "口音", "语气", "背景", "噪音", "噪声", "混响", "呼吸", "笑声", "音符"};
 
-bool is_heard_words(const Claim& claim) {
-  return claim.kind == ClaimKind::kDigit || claim.kind == ClaimKind::kDigits ||
-         (claim.kind == ClaimKind::kCourse && claim.property == Property::kNumbers);
-}
-
 bool is_negated_before(std::span<const Word> words, size_t index) {
   static constexpr std::array<std::string_view, 8> kDenyingWords = {
       "no", "not", "without", "never", "rather", "instead", "isn't", "don't"};
@@ -135,10 +130,17 @@ std::optional<RuleFinding> find_text(std::string_view thought,
 
 }  // namespace
 
+bool is_about_words(const Claim& claim) {
+  static constexpr std::array<std::string_view, 3> kWords = {"digit", "number", "word"};
+  return claim.kind == ClaimKind::kDigit || claim.kind == ClaimKind::kDigits ||
+         claim.property == Property::kNumbers ||
+         (claim.kind == ClaimKind::kCount && is_any_of(claim.name, kWords));
+}
+
 RuleFinding names_heard_property(std::string_view thought, std::span<const Claim> claims,
                                  const GroundingRules& rules) {
   for (const Claim& claim : claims)
-    if (rules.heard_words_count || !is_heard_words(claim))
+    if (rules.heard_words_count || !is_about_words(claim))
       return {true, fmt::format("a claim about the sound ({})", name(claim.kind)), claim.begin,
               claim.end};
   const std::vector<Word> words = words_of(thought);

@@ -12,8 +12,9 @@
 namespace stapes::reward {
 
 struct GroundingRules {
-  // Which words were said counts as heard ("First I hear 3, second 7"). For questions about how
-  // something is said this must be off: there the words are the short cut.
+  // Which words were said counts as heard ("First I hear 3, second 7"), and as a true claim about
+  // the sound. For questions about how something is said this must be off: there the words are the
+  // short cut.
   bool heard_words_count = true;
   // Reasoning from the meaning of what is said ("the words are sad, so ...") is a surrogate, too.
   bool words_are_surrogate = false;
@@ -24,6 +25,9 @@ struct RuleFinding {
   std::string reason;         // what was found, or that nothing was
   size_t begin = 0, end = 0;  // where: bytes in the thought; both 0: nowhere
 };
+
+// Whether a claim is about which words are said, or how many.
+bool is_about_words(const Claim& claim);
 
 // At least one perceptual property is named: pitch, tempo, loudness, timbre, pauses, voice,
 // background, ... by a word for it (English or Chinese) or by a claim about the sound.

@@ -34,6 +34,7 @@ TEST(NamesHeardProperty, WordsAloneMayNotCount) {
   EXPECT_TRUE(names("First I hear 3, second 7. The pitch falls.", strict).passed);
   // How the digits' values go is words as well; how loud they are is sound.
   EXPECT_FALSE(names("The text lists 2, 5 and 8. The numbers go up.", strict).passed);
+  EXPECT_FALSE(names("First I hear 3, second 7. That makes 2 digits.", strict).passed);
   EXPECT_TRUE(names("The first digit has -12 dB, the last 0 dB.", strict).passed);
 }
 

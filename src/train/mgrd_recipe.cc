@@ -1,11 +1,14 @@
 #include "train/mgrd_recipe.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
 
+#include "base/fail.h"
 #include "base/file.h"
 #include "train/rl_recipe_reader.h"
+#include "world/world.h"
 
 namespace stapes::train {
 namespace {
@@ -43,7 +46,9 @@ void read_distill(TableReader& table, DistillRecipe& distill, const std::string&
   table.read("kv_tokens", distill.kv_tokens);
 }
 
-void read_filter(TableReader& table, reward::GroundingOptions& filter) {
+void read_filter(TableReader& table, reward::GroundingOptions& filter,
+                 std::vector<std::string>& prosody_tasks) {
+  table.read("prosody_tasks", prosody_tasks);
   table.read("require_right", filter.require_right);
   table.read("require_grounded", filter.require_grounded);
   table.read("require_coherent", filter.require_coherent);
@@ -84,6 +89,7 @@ void read_sft(TableReader& table, MgrdSftRecipe& sft) {
   table.table("optimizer", [&](TableReader& inner) { read_sft_optimizer(inner, sft.optimizer); });
   table.table("logging", [&](TableReader& inner) { read_sft_logging(inner, sft.logging); });
   table.read("text_share", sft.text_share);
+  table.read("cut_thought_share", sft.cut_thought_share);
   table.tables("sources", [&](TableReader& inner) {
     MgrdTextSource source;
     inner.read("name", source.name);
@@ -102,12 +108,26 @@ void check_sft(const std::string& where, const MgrdSftRecipe& sft) {
   check_sft_numbers(where + ": [sft]", sft.optimizer, sft.logging);
   require(sft.text_share >= 0 && sft.text_share < 1, where,
           "sft.text_share must be from 0 to below 1");
+  require(sft.cut_thought_share >= 0 && sft.cut_thought_share <= 1, where,
+          "sft.cut_thought_share must be from 0 to 1");
   for (const MgrdTextSource& source : sft.sources) {
     require(!source.name.empty() && source.name != "distilled", where,
             "each of [[sft.sources]] needs a name of its own; \"distilled\" is taken");
     require(!source.jsonl.empty(), where, "each of [[sft.sources]] needs jsonl = \"FILE\"");
     require(std::isfinite(source.weight) && source.weight > 0, where,
             "sft.sources.weight must be above 0");
+  }
+}
+
+// Rows of a JSONL may have tasks of any name; those of the world are known.
+void check_prosody_tasks(const std::string& where, const MgrdRecipe& r) {
+  if (!r.data.jsonl.empty()) return;
+  for (const std::string& task : r.prosody_tasks) {
+    try {
+      world::task_by_name(task);
+    } catch (const Error& error) {
+      fail(ErrorCode::kInvalidData, "{}: filter.prosody_tasks: {}", where, error.what());
+    }
   }
 }
 
@@ -132,12 +152,20 @@ void check(const RecipeReader& reader, const MgrdRecipe& r) {
   need(!r.judge.enabled() || (r.judge.options.votes >= 1 && r.judge.options.votes <= 99 &&
                               r.judge.options.attempts >= 1),
        "expected 1 to 99 judge.votes and at least 1 judge.attempts");
+  check_prosody_tasks(reader.where(), r);
   need(r.evaluation.prompts > 0, "evaluation.prompts must be at least 1");
   check_sft(reader.where(), r.sft);
   if (r.rl.iterations > 0) check_rl_numbers(reader.where() + ": [rl]", r.rl);
 }
 
 }  // namespace
+
+reward::GroundingOptions MgrdRecipe::filter_for(const std::string& task) const {
+  reward::GroundingOptions options = filter;
+  if (std::ranges::find(prosody_tasks, task) != prosody_tasks.end())
+    options.rules.heard_words_count = false;
+  return options;
+}
 
 MgrdRecipe parse_mgrd_recipe(const std::string& text, const std::string& where) {
   RecipeReader reader(text, where);
@@ -159,7 +187,9 @@ MgrdRecipe parse_mgrd_recipe(const std::string& text, const std::string& where) 
   reader.section("selection", [&](TableReader& table) { read_selection(table, recipe.selection); });
   reader.section("distill",
                  [&](TableReader& table) { read_distill(table, recipe.distill, where); });
-  reader.section("filter", [&](TableReader& table) { read_filter(table, recipe.filter); });
+  reader.section("filter", [&](TableReader& table) {
+    read_filter(table, recipe.filter, recipe.prosody_tasks);
+  });
   reader.section("judge", [&](TableReader& table) { read_judge(table, recipe.judge, where); });
   reader.section("sft", [&](TableReader& table) { read_sft(table, recipe.sft); });
   reader.section("rl", [&](TableReader& table) { read_rl_tables(table, recipe.rl); });

@@ -55,6 +55,7 @@ struct MgrdSftRecipe {
   LoggingRecipe logging;
   std::vector<MgrdTextSource> sources;
   double text_share = 0.5;  // of the examples; they are the sources' where there are any
+  double cut_thought_share = 0;  // of the distilled chains: as WorldRecipe's
 };
 
 struct MgrdEvaluationRecipe {
@@ -70,6 +71,8 @@ struct MgrdRecipe {
   SelectionRecipe selection;
   DistillRecipe distill;
   reward::GroundingOptions filter;
+  // Questions about how something is said, not what: in their thoughts heard words do not count.
+  std::vector<std::string> prosody_tasks;
   MgrdJudgeRecipe judge;
   MgrdSftRecipe sft;
   RlRecipe rl;  // iterations = 0: none; its name, folders, model and data are the round's
@@ -78,6 +81,8 @@ struct MgrdRecipe {
   uint64_t seed = 1;
   int threads = 1;
   std::string source_text;
+
+  reward::GroundingOptions filter_for(const std::string& task) const;
 };
 
 // As load_recipe and parse_recipe.

@@ -41,6 +41,16 @@ TEST(MgrdRecipe, TheOneOfThisRepositoryIsReadWhole) {
   EXPECT_FALSE(r.judge.enabled());
 }
 
+TEST(MgrdRecipe, TheFilterIsStricterForTasksAboutProsody) {
+  const MgrdRecipe r =
+      parse_mgrd_recipe(mgrd_text({.filter = "prosody_tasks = [\"conflict\"]\n"}), "r.toml");
+  EXPECT_FALSE(r.filter_for("conflict").rules.heard_words_count);
+  EXPECT_TRUE(r.filter_for("sum").rules.heard_words_count);
+  EXPECT_THAT(refusal({.filter = "prosody_tasks = [\"conflicts\"]\n"}),
+              AllOf(HasSubstr("r.toml: filter.prosody_tasks: expected a task"),
+                    HasSubstr("\"conflicts\"")));
+}
+
 TEST(MgrdRecipe, SaysWhatHappensWithoutAVerdict) {
   const auto with = [](const std::string& on_failure) {
     return parse_mgrd_recipe(

@@ -58,10 +58,11 @@ reward::GroundingReport ChainFilter::check(const RolloutPrompt& prompt,
                                            const reward::Evidence& evidence,
                                            const Rollout& rollout) {
   reward::GroundingInput input = grounding_input(prompt, evidence, rollout, tokenizer_);
-  reward::GroundingReport report = reward::check_grounding(input, recipe_.filter);
+  const reward::GroundingOptions options = recipe_.filter_for(prompt.task);
+  reward::GroundingReport report = reward::check_grounding(input, options);
   if (judge_ == nullptr || !report.kept()) return report;
   input.judged = ask(prompt, rollout);
-  return reward::check_grounding(input, recipe_.filter);
+  return reward::check_grounding(input, options);
 }
 
 reward::JudgeVerdict ChainFilter::ask(const RolloutPrompt& prompt, const Rollout& rollout) {

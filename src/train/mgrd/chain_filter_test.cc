@@ -102,6 +102,43 @@ TEST_F(ChainFilterTest, WithoutAJudgeTheRulesDecide) {
   EXPECT_EQ(check(filter, cut).stage, FilterStage::kWhole) << "a reply that was cut is no chain";
 }
 
+// What is spoken is no answer to how it is spoken, however true.
+TEST_F(ChainFilterTest, InThoughtsAboutProsodyHeardWordsDoNotCount) {
+  prompt_.task = "conflict";
+  prompt_.messages.back().parts.back() = ContentPart::of_text("Does it rise or fall?");
+  prompt_.expected.text = "fall";
+  prompt_.truth = world::Truth{};
+  for (const int digit : {4, 5}) {
+    world::Event event = note(0.5 * digit, -1);
+    event.digit = digit;
+    event.speaker = "theo";
+    event.level_db = -10.0 * digit;
+    prompt_.truth->events.push_back(event);
+  }
+  prompt_.truth->number_trend = 1;
+  prompt_.truth->loudness_trend = -1;
+  const MgrdRecipe strict = parse_mgrd_recipe(
+      mgrd_text({.run_folder = "unused", .filter = "prosody_tasks = [\"conflict\"]\n"}),
+      "test.toml");
+  const MgrdRecipe loose = recipe("");
+  Rollout reply = good_;
+  reply.answer = "fall";
+  const auto stage = [&](const MgrdRecipe& r, const std::string& thinking) {
+    reply.thinking = thinking;
+    ChainFilter filter(r, tokenizer_);
+    return check(filter, reply).stage;
+  };
+  const std::string words = "First I hear 4, second 5. So it goes.";
+  EXPECT_EQ(stage(loose, words), FilterStage::kKept);
+  EXPECT_EQ(stage(strict, words), FilterStage::kNamesSound);
+  // Nor is naming a property enough, if nothing is claimed of it.
+  EXPECT_EQ(stage(strict, words + " Loudness matters."), FilterStage::kTrueClaims);
+  EXPECT_EQ(stage(strict, words + " The loudness rises."), FilterStage::kTrueClaims);
+  EXPECT_EQ(stage(strict, words + " The loudness falls."), FilterStage::kKept);
+  prompt_.task = "transcribe";
+  EXPECT_EQ(stage(strict, words), FilterStage::kKept);
+}
+
 TEST_F(ChainFilterTest, TheJudgeIsAskedOnlyForWhatPassedTheRules) {
   ScriptedServer server(
       [](const std::string&, const std::string&) { return says(verdict(true, false, true)); });

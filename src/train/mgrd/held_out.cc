@@ -116,7 +116,8 @@ HeldOut evaluate_held_out(const MgrdRecipe& recipe, const PromptSource& source,
     const RolloutPrompt& prompt = prompts[rollout.prompt];
     const reward::GroundingInput input =
         grounding_input(prompt, evidence_of(prompt), rollout, engine.tokenizer());
-    const reward::GroundingReport report = reward::check_grounding(input, recipe.filter);
+    const reward::GroundingReport report =
+        reward::check_grounding(input, recipe.filter_for(prompt.task));
     tally.add(prompt.task, report, input.thinking_tokens.value_or(0));
     result.replies.push_back({{"id", prompt.id},
                               {"task", prompt.task},

@@ -176,8 +176,9 @@ class MgrdRun {
   // Distilled chains, and the text beside them.
   std::shared_ptr<const ExampleSource> examples(int round, uint64_t seed) const {
     const int64_t bands = config_.encoder.mel_bands;
-    auto distilled =
-        distilled_source(folder_of(round) / "distilled.jsonl", prompts_, seed, tokenizer_, bands);
+    auto distilled = distilled_source(
+        folder_of(round) / "distilled.jsonl", prompts_,
+        {.seed = seed, .cut_thought_share = recipe_.sft.cut_thought_share}, tokenizer_, bands);
     const MgrdSftRecipe& wanted = recipe_.sft;
     if (wanted.sources.empty() || wanted.text_share == 0) return distilled;
     double weights = 0;

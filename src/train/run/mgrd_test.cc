@@ -144,7 +144,7 @@ TEST_F(MgrdTest, WhatIsTrainedOnAreTheSampledIds) {
   const ModelConfig config = load_config(r.model.init);
   const std::shared_ptr<const PromptSource> prompts =
       audio_prompts_of(r.data, r.seed, tokenizer, 1000);
-  const auto source = distilled_source(path, prompts, 1, tokenizer, config.encoder.mel_bands);
+  const auto source = distilled_source(path, prompts, {}, tokenizer, config.encoder.mel_bands);
   const std::vector<Chain> chains = read_chains(path);
   const LogMel mel(config.encoder.mel_bands);
   size_t read_alike = 0;
@@ -171,6 +171,23 @@ TEST_F(MgrdTest, WhatIsTrainedOnAreTheSampledIds) {
     EXPECT_EQ(read.mels.front().values, example.mels.front().values);
   }
   EXPECT_GT(read_alike, 0U);
+
+  // With the thought broken off and given, only the answer is trained on; evaluation stays whole.
+  const auto cut = distilled_source(path, prompts, {.cut_thought_share = 1}, tokenizer,
+                                    config.encoder.mel_bands);
+  const TrainingExample whole = source->get(Phase::kEvaluation, 0, 0);
+  EXPECT_EQ(cut->get(Phase::kEvaluation, 0, 0).labels, whole.labels);
+  for (uint64_t i = 0; i < chains.size(); ++i) {
+    std::vector<TokenId> trained;
+    for (const int32_t label : cut->get(Phase::kTraining, i, 0).labels)
+      if (label != kIgnore) trained.push_back(label);
+    ASSERT_FALSE(trained.empty());
+    trained.pop_back();  // the stop token
+    EXPECT_TRUE(std::ranges::any_of(chains, [&](const Chain& chain) {
+      return chain.answer == tokenizer.decode(trained);
+    })) << tokenizer.decode(trained);
+  }
+  EXPECT_NE(cut->fingerprint(), source->fingerprint());
 }
 
 TEST_F(MgrdTest, TheSameTwiceAndAnotherSeedDiffers) {
