@@ -50,7 +50,8 @@ check_quoted_include() {
     [[ -f include/$header ]] || offend "$file:$line: include/$header does not exist"
     return
   fi
-  folder=$(cut -d/ -f2 <<<"$file")
+  folder=${file#*/}
+  folder=${folder%%/*}
   target=${header%%/*}
   if [[ $file == include/* ]]; then
     offend "$file:$line: an installed header includes \"$header\""

@@ -8,7 +8,7 @@ digits=${STAPES_SHARED_AUDIO:-$SOURCE/../shared/audio}/spoken-digits
 [[ -d $digits ]] || { echo "SKIPPED: no recordings of spoken digits in $digits"; exit 77; }
 
 recipes=$SOURCE/recipes/claims
-tasks=conflict,count-rises,count-notes
+tasks=conflict,count-rises
 sources='[
   { name = "sounds", weight = 7, world = true, tasks = ["conflict", "count-rises", "count-notes"], thinking_share = 0.3, surrogate_share = 0.7 },
   { name = "texts", weight = 3, text = true, tasks = ["text-conflict", "text-count-rises", "text-count-notes"], thinking_share = 1.0 }]'
@@ -21,7 +21,7 @@ succeeds "$TRAIN" mgrd "$recipes/mgrd.toml" --digits "$digits" --set run_folder=
 for stage in cold mgrd; do
   succeeds "$STAPES" eval-world --model $stage/model --digits "$digits" --threads 1 --tasks $tasks --count 100 --json
   mv out $stage.world
-  succeeds "$STAPES" eval-grounding --model $stage/model --digits "$digits" --threads 1 --only tasks --tasks $tasks --count 30 --budgets 0 --json
+  succeeds "$STAPES" eval-grounding --model $stage/model --digits "$digits" --threads 1 --only tasks --tasks count-rises --count 30 --budgets 0 --json
   mv out $stage.grounding
 done
 # share FILE TASK KEY: per cent
@@ -30,7 +30,7 @@ share() {
     console.log(Math.round(100 * JSON.parse(require("fs").readFileSync(file)).tasks[task][key].share))' "$@"
 }
 for stage in cold mgrd; do
-  for task in conflict count-rises count-notes; do
+  for task in conflict count-rises; do
     echo "$stage $task: $(share $stage.world $task with_thinking) % with thinking, $(share $stage.world $task without_thinking) % without"
   done
   echo "$stage: $(share $stage.grounding count-rises surrogates) % of the thoughts about rises lean on text"

@@ -12,7 +12,7 @@ skip() {
 command -v clang++ >/dev/null || skip "clang is not installed"
 mkdir -p "$work/corpus"
 cd "$work"
-flags=(-std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+flags=(-std=c++20 -O1 -gline-tables-only -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
   -I "$source/include" -I "$source/src")
 echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' >probe.cc
 clang++ "${flags[@]}" probe.cc -o probe 2>probe.log || skip "clang has no libFuzzer ($(head -n 1 probe.log))"
