@@ -35,7 +35,7 @@ compiler=(clang++)
 if command -v ccache >/dev/null; then compiler=(ccache clang++); fi
 objects=()
 for file in "${sources[@]}"; do
-  [[ $file != *_test.cc && $file != */bpe_trainer.cc ]] || continue
+  [[ $file != *_test.cc ]] || continue
   object=$(basename "$file" .cc).o
   "${compiler[@]}" "${flags[@]}" -c "$file" -o "$object"
   objects+=("$object")
