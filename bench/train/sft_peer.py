@@ -66,8 +66,12 @@ def main():
     parser.add_argument("--questions", type=int, default=3, help="that share a clip in our second figure (3)")
     parser.add_argument("--rounds", type=int, default=5, help="counted; one before them is not (5)")
     parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--peer-keeps-memory", action="store_true",
+                        help="PyTorch, too, keeps freed memory from step to step, as stapes-train does")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.peer_keeps_memory:
+        worker.keep_freed_memory()
     digits = ["--digits", options.digits] if options.digits else []
     common = [*digits, "--clips", options.clips, "--seed", options.seed]
     with tempfile.TemporaryDirectory() as folder:

@@ -14,6 +14,7 @@
 #include "spec/audio_tokens.h"
 #include "stapes/error.h"
 #include "train/data/loader.h"
+#include "train/memory/keep_freed_memory.h"
 #include "train/nn/losses.h"
 #include "train/rl/rollouts.h"
 #include "train/run/optimizer.h"
@@ -232,6 +233,7 @@ void bench_rollouts(const BenchOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  stapes::train::keep_freed_memory();  // as stapes-train does
   BenchOptions options;
   CLI::App app{"Our side of bench/train/sft_peer.py and rollout_peer.py"};
   app.require_subcommand(1);

@@ -1,4 +1,5 @@
 """Starts train_bench, and times both sides alike."""
+import ctypes
 import json
 import os
 import statistics
@@ -32,6 +33,13 @@ class Worker:
     def end(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def keep_freed_memory():
+    """In this process, what src/train/memory/keep_freed_memory.cc does in ours (malloc.h: M_MMAP_MAX, M_TRIM_THRESHOLD)."""
+    glibc = ctypes.CDLL(None)
+    glibc.mallopt(-4, 0)
+    glibc.mallopt(-1, 2**31 - 1)
 
 
 def timed(action):

@@ -1,25 +1,14 @@
 // stapes-train: from random weights to a model that listens, thinks and answers.
-#include <malloc.h>
-
-#include <climits>
 #include <vector>
 
 #include "cli/train_blas.h"
 #include "cli/train_commands.h"
-
-// libtorch asks for the same large tensors again in every step. By default glibc gives them back to
-// the system in between, and a third of the time went into pages that had to be cleared again.
-void keep_freed_memory() {
-#if defined(__GLIBC__)
-  ::mallopt(M_MMAP_MAX, 0);
-  ::mallopt(M_TRIM_THRESHOLD, INT_MAX);
-#endif
-}
+#include "train/memory/keep_freed_memory.h"
 
 int main(int argc, char** argv) {
   using namespace stapes::cli;
   restart_with_right_blas_kernels(argv);
-  keep_freed_memory();
+  stapes::train::keep_freed_memory();
 
   CLI::App program("Trains models of the Step-Audio-R1 kind.", "stapes-train");
   program.set_version_flag("--version", "stapes-train " STAPES_VERSION);
