@@ -65,6 +65,19 @@ TEST(MakeExample, DirectAnswersFollowTheEmptyThought) {
 }
 
 // Each of the questions that share a clip has the rows, positions and labels it would have alone.
+// A sampled thought may hold characters that are several tokens.
+TEST(MakeExample, AThoughtIsNotCutInsideOfACharacter) {
+  const std::string thinking = "音高 rises — 😀.";
+  for (double share = 0; share <= 1; share += 0.04) {
+    const Reply reply = reply_with_cut_thought(small_tokenizer(), thinking, "1", share);
+    const std::string given = reply.assistant_prefix.substr(std::string("<think>\n").size());
+    const size_t kept = given.find("\n</think>\n");
+    ASSERT_NE(kept, std::string::npos);
+    EXPECT_TRUE(thinking.starts_with(given.substr(0, kept))) << given;
+    EXPECT_NO_THROW(make_example(small_tokenizer(), one_mel(), {question("How?", reply)})) << share;
+  }
+}
+
 TEST(MakeExample, SharedQuestionsAreTheSameAsAlone) {
   const std::vector<Question> questions = {
       question("How many?", reply_with_thinking("First I hear 3.", "1")),

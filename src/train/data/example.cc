@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "spec/audio_tokens.h"
+#include "text/utf8.h"
 
 namespace stapes::train {
 namespace {
@@ -111,7 +112,8 @@ Reply reply_with_cut_thought(const Tokenizer& tokenizer, const std::string& thin
   std::vector<TokenId> ids = tokenizer.encode_plain(thinking);
   const auto kept = static_cast<size_t>(share * static_cast<double>(ids.size()));
   ids.resize(std::clamp<size_t>(kept, 1, ids.size()));
-  return {"<think>\n" + tokenizer.decode(ids) + "\n</think>\n", answer};
+  // A character may be several tokens: half of one is left away.
+  return {"<think>\n" + Utf8Stream().push(tokenizer.decode(ids)) + "\n</think>\n", answer};
 }
 
 Reply reply_without_thinking(const std::string& answer, EmptyThought empty) {
