@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include "base/rng.h"
@@ -34,7 +35,8 @@ bool has_single_highest(const world::Truth& truth) {
 // All ways to change the claim that change the answer.
 class Changes {
  public:
-  Changes(world::Task task, const world::Truth& truth) : task_(task), truth_(truth) {
+  Changes(const std::string& thinking, world::Task task, const world::Truth& truth)
+      : thinking_(thinking), task_(task), truth_(truth) {
     answer_ = world::answer_for(task, truth);
   }
 
@@ -56,7 +58,7 @@ class Changes {
           change_event(claim, speaker, [&](world::Event& event) { event.speaker = speaker; });
         break;
       case ClaimKind::kCourse:
-        if (claim.property == reward::Property::kLoudness) change_loudness();
+        if (claim.property == reward::Property::kLoudness) change_loudness(claim);
         break;
       case ClaimKind::kCount:
         change_count(claim);
@@ -77,17 +79,25 @@ class Changes {
     add(value, changed, world::answer_for(task_, changed));
   }
 
-  void change_loudness() {
-    using Words = std::array<const char*, 3>;
-    // "The loudness rises." and "It gets louder."
-    const Words words = task_ == world::Task::kConflict ? Words{"softer", "steady", "louder"}
-                                                        : Words{"falls", "steady", "rises"};
-    for (int trend = -1; trend <= 1; ++trend) {
-      // "The loudness is steady" has another verb.
-      if ((trend == 0) != (truth_.loudness_trend == 0)) continue;
+  // In the words of the claim: "rises" becomes "falls", "louder" "softer".
+  void change_loudness(const Claim& claim) {
+    struct Pair {
+      std::string_view rising, falling;
+    };
+    static constexpr std::array<Pair, 5> kPairs = {{{"rises", "falls"},
+                                                    {"rising", "falling"},
+                                                    {"louder", "softer"},
+                                                    {"louder", "quieter"},
+                                                    {"up", "down"}}};
+    const std::string_view value =
+        std::string_view(thinking_).substr(claim.value_begin, claim.value_end - claim.value_begin);
+    for (const auto& [rising, falling] : kPairs) {
+      if (value != rising && value != falling) continue;
       world::Truth changed = truth_;
-      changed.loudness_trend = trend;
-      add(words[static_cast<size_t>(trend + 1)], changed, world::answer_for(task_, changed));
+      changed.loudness_trend = value == rising ? -1 : 1;
+      add(std::string(value == rising ? falling : rising), changed,
+          world::answer_for(task_, changed));
+      return;
     }
   }
 
@@ -104,6 +114,7 @@ class Changes {
     if (answer != answer_) found_.push_back({value, truth, answer});
   }
 
+  const std::string& thinking_;
   world::Task task_;
   const world::Truth& truth_;
   std::string answer_;
@@ -117,7 +128,7 @@ std::optional<TamperedThought> tamper_thought(const std::string& thinking, world
   const std::vector<Claim> claims = reward::parse_claims(thinking);
   const reward::Evidence evidence = {reward::facts_of(truth)};
   std::vector<TamperedThought> possible;
-  Changes changes(task, truth);
+  Changes changes(thinking, task, truth);
   for (const Claim& claim : claims) {
     // Behind a claim that is not true, what the thought comes to is not known.
     if (reward::check_claim(claim, evidence).verdict != reward::Verdict::kTrue) break;

@@ -74,5 +74,26 @@ TEST(TamperThought, KnownExamples) {
       << "a thought that was wrong already says nothing";
 }
 
+TEST(TamperThought, LoudnessIsChangedInTheThoughtsOwnWords) {
+  world::Truth truth;
+  for (const double level_db : {-30.0, -20.0}) {
+    world::Event& event = truth.events.emplace_back();
+    event.digit = level_db < -25 ? 4 : 2;
+    event.level_db = level_db;
+  }
+  truth.loudness_trend = 1;
+  truth.number_trend = -1;
+  for (const auto& [thought, prefix] :
+       {std::pair{"First -10 dB, second 0 dB. The loudness rises.",
+                  "First -10 dB, second 0 dB. The loudness falls"},
+        {"The first digit has -10 dB, the last 0 dB. It gets louder.",
+         "The first digit has -10 dB, the last 0 dB. It gets softer"}}) {
+    const auto tampered = tamper_thought(thought, world::Task::kConflict, truth, 5);
+    ASSERT_TRUE(tampered) << thought;
+    EXPECT_EQ(tampered->prefix, prefix);
+    EXPECT_EQ(tampered->expected, "fall");
+  }
+}
+
 }  // namespace
 }  // namespace stapes
