@@ -84,7 +84,7 @@ check_system_include() {
 read_ladder
 resolve_ladder
 while IFS=: read -r file line text; do
-  header=$(sed -E 's/^[^"<]*["<]([^">]*)[">].*/\1/' <<<"$text")
+  [[ $text =~ [\"\<]([^\"\>]*) ]] && header=${BASH_REMATCH[1]}
   if [[ $text == *'"'* ]]; then
     check_quoted_include "$file" "$line" "$header"
   else

@@ -1,12 +1,11 @@
 // Pairs as the rows of forward passes. Letters: P pairs, N tokens of their replies.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <span>
 #include <vector>
 
 #include "train/dpo/preferences.h"
+#include "train/libtorch.h"
 #include "train/rl/micro_batch.h"
 
 namespace stapes::train {

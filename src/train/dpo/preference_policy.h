@@ -2,8 +2,6 @@
 // known by its numbers only, so there is one network in memory.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <span>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "spec/model_config.h"
 #include "train/dpo/pair_batch.h"
 #include "train/dpo_recipe.h"
+#include "train/libtorch.h"
 #include "train/nn/parameters.h"
 #include "train/run/optimizer.h"
 

@@ -2,7 +2,7 @@
 // tile, in backward computed again; elsewhere by libtorch's own operations.
 #pragma once
 
-#include <torch/torch.h>
+#include "train/libtorch.h"
 
 namespace stapes::train {
 

@@ -8,7 +8,6 @@ namespace stapes::train {
 namespace {
 
 using torch::Tensor;
-namespace F = torch::nn::functional;
 
 struct Rotation {
   Tensor cosine, sine;  // [B, T, 1, head width]
@@ -55,7 +54,7 @@ Tensor feed_forward(const Parameters& p, const std::string& name, const Tensor& 
 }
 
 Tensor embed(const Parameters& p, const DecoderRows& rows, const Tensor& audio) {
-  const Tensor text = at_least_f32(F::embedding(rows.ids, p["model.embed_tokens.weight"]));
+  const Tensor text = at_least_f32(torch::embedding(p["model.embed_tokens.weight"], rows.ids));
   if (!audio.defined() || rows.audio_rows.numel() == 0) return text;
   const int64_t width = text.size(2);
   const Tensor sound =

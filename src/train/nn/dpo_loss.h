@@ -1,9 +1,9 @@
 // Direct preference optimization (Rafailov et al. 2023): the loss over pairs of replies.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
+
+#include "train/libtorch.h"
 
 namespace stapes::train {
 

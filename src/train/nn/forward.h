@@ -3,10 +3,9 @@
 // vocabulary.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "spec/model_config.h"
 #include "stapes/options.h"
+#include "train/libtorch.h"
 #include "train/nn/parameters.h"
 
 namespace stapes::train {

@@ -188,8 +188,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
 
 Tensor neighbours(const Tensor& x, int64_t stride) {
   if (fusable(x)) return NeighboursFunction::apply(x, stride);
-  namespace F = torch::nn::functional;
-  const Tensor padded = F::pad(x, F::PadFuncOptions({0, 0, 1, 1}));
+  const Tensor padded = torch::constant_pad_nd(x, {0, 0, 1, 1});
   const int64_t reach = (x.size(1) - 1) / stride * stride + 1;
   std::vector<Tensor> taps;
   for (int64_t tap = 0; tap < 3; ++tap) taps.push_back(padded.slice(1, tap, tap + reach, stride));

@@ -2,7 +2,7 @@
 // CPU and in f32 one pass each (fused_kernels.h), elsewhere libtorch's own operations.
 #pragma once
 
-#include <torch/torch.h>
+#include "train/libtorch.h"
 
 namespace stapes::train {
 

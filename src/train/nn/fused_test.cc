@@ -49,10 +49,9 @@ TEST_P(FusedTest, Neighbours) {
           [&](const auto& x) { return neighbours(x[0], stride); },
           [&](const auto& x) {  // as conv1d's: channels first, then places, then taps
             const Tensor image = x[0].transpose(1, 2).unsqueeze(3);
-            const auto options =
-                torch::nn::functional::UnfoldFuncOptions({3, 1}).padding({1, 0}).stride(
-                    {stride, 1});
-            const Tensor unfolded = torch::nn::functional::unfold(image, options);
+            const Tensor unfolded =
+                torch::im2col(image, /*kernel_size=*/{3, 1}, /*dilation=*/{1, 1},
+                              /*padding=*/{1, 0}, {stride, 1});
             return unfolded.view({2, GetParam(), 3, -1})
                 .permute({0, 3, 2, 1})
                 .reshape({2, -1, 3 * GetParam()});

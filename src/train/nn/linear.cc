@@ -6,7 +6,6 @@ namespace stapes::train {
 namespace {
 
 using torch::Tensor;
-namespace F = torch::nn::functional;
 
 bool products_are_cast(const Tensor& x) {
   return x.is_cuda() ? at::autocast::is_enabled() : at::autocast::is_cpu_enabled();
@@ -33,7 +32,7 @@ class WidenedProduct : public torch::autograd::Function<WidenedProduct> {
 
 Tensor product(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (x.scalar_type() == weight.scalar_type() || products_are_cast(x))
-    return F::linear(x, weight, bias);
+    return torch::linear(x, weight, bias);
   const Tensor y = WidenedProduct::apply(x, weight);
   return bias.defined() ? y + bias : y;
 }
@@ -44,7 +43,7 @@ Tensor linear(const Parameters& p, const std::string& module, const Tensor& x) {
   const LoraPair* pair = p.lora() == nullptr ? nullptr : p.lora()->find(module);
   if (pair == nullptr) return y;
   // Scaled where it is narrow.
-  return y + F::linear(F::linear(x, pair->a) * pair->scale, pair->b);
+  return y + torch::linear(torch::linear(x, pair->a) * pair->scale, pair->b);
 }
 
 Tensor at_least_f32(const Tensor& x) {

@@ -2,8 +2,7 @@
 // weights of f32 or bf16.
 #pragma once
 
-#include <torch/torch.h>
-
+#include "train/libtorch.h"
 #include "train/nn/parameters.h"
 
 namespace stapes::train {

@@ -2,8 +2,6 @@
 // small ones are trained, y = W x + scale * B (A x), A [rank, in], B [out, rank].
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <map>
 #include <string>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "spec/model_config.h"
+#include "train/libtorch.h"
 
 namespace stapes::train {
 

@@ -6,7 +6,6 @@ namespace stapes::train {
 namespace {
 
 using torch::Tensor;
-namespace F = torch::nn::functional;
 
 Tensor integers(const std::vector<int64_t>& values, at::IntArrayRef shape, torch::Device device) {
   return torch::tensor(values, torch::kInt64).view(shape).to(device);
@@ -29,8 +28,7 @@ std::array<Tensor, 5> frame_labels(const DeviceBatch& batch) {
 
 // Mean over known labels, or over so many; zero (not NaN) where none is known.
 Tensor known_cross_entropy(const Tensor& logits, const Tensor& labels, const double* count) {
-  const Tensor sum = F::cross_entropy(
-      logits, labels, F::CrossEntropyFuncOptions().ignore_index(kIgnore).reduction(torch::kSum));
+  const Tensor sum = torch::cross_entropy_loss(logits, labels, {}, torch::Reduction::Sum, kIgnore);
   return count != nullptr ? sum / std::max(*count, 1.0) : sum / known(labels).clamp_min(1);
 }
 
@@ -41,7 +39,7 @@ struct ProbeScores {
 
 ProbeScores probe(const FrameProbe& probe, const Tensor& rows) {
   const Tensor scores =
-      F::linear(rows.reshape({-1, rows.size(2)}), probe.weight, probe.bias).to(torch::kFloat32);
+      torch::linear(rows.reshape({-1, rows.size(2)}), probe.weight, probe.bias).to(torch::kFloat32);
   int64_t taken = 0;
   const auto next = [&](int64_t classes) {
     taken += classes;
@@ -171,7 +169,7 @@ Losses supervised_losses(const Parameters& parameters, const ModelConfig& config
   const Tensor logits =
       language_model_head(parameters, hidden.reshape({-1, hidden.size(2)}).index_select(0, in_loss))
           .to(torch::kFloat32);
-  losses.text = whole == nullptr ? F::cross_entropy(logits, labels)
+  losses.text = whole == nullptr ? torch::cross_entropy_loss(logits, labels)
                                  : known_cross_entropy(logits, labels, &whole->tokens);
   losses.text_count = labels.numel();
   losses.text_right = (logits.argmax(1) == labels).sum().item<int64_t>();

@@ -1,11 +1,10 @@
 // The losses of supervised training.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 
 #include "train/data/batch.h"
+#include "train/libtorch.h"
 #include "train/nn/forward.h"
 
 namespace stapes::train {

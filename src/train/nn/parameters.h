@@ -1,8 +1,6 @@
 // A model's weights as named torch tensors: names and shapes from the one table in spec/.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "spec/tensor_table.h"
+#include "train/libtorch.h"
 #include "train/nn/lora.h"
 
 namespace stapes::train {

@@ -2,10 +2,10 @@
 // time when its gradient is wanted (Chen et al. 2016, arXiv 1604.06174).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
 #include <vector>
+
+#include "train/libtorch.h"
 
 namespace stapes::train {
 

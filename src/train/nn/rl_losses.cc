@@ -6,7 +6,6 @@ namespace stapes::train {
 namespace {
 
 using torch::Tensor;
-namespace F = torch::nn::functional;
 
 constexpr double kLargestLogRatio = 20;
 
@@ -69,8 +68,7 @@ TokenScores score_tokens(const Parameters& parameters, const Tensor& hidden, con
   const Tensor logits =
       language_model_head(parameters, hidden).slice(1, 0, known_ids).to(torch::kFloat32);
   TokenScores scores;
-  scores.log_probs =
-      -F::cross_entropy(logits, targets, F::CrossEntropyFuncOptions().reduction(torch::kNone));
+  scores.log_probs = -torch::cross_entropy_loss(logits, targets, {}, torch::Reduction::None);
   if (entropies) scores.entropies = entropy_of(logits);
   return scores;
 }

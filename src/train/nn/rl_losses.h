@@ -3,8 +3,7 @@
 // how the batch was cut into micro-batches.
 #pragma once
 
-#include <torch/torch.h>
-
+#include "train/libtorch.h"
 #include "train/nn/parameters.h"
 
 namespace stapes::train {

@@ -1,5 +1,6 @@
 #include "train/parallel/ranks.h"
 
+#include <torch/cuda.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <utility>

@@ -4,14 +4,14 @@
 // gradients' sum in another (Ranks::sum), and nothing else knows how many ranks there are.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "train/libtorch.h"
 
 namespace stapes::train {
 

@@ -1,8 +1,6 @@
 // The two networks of PPO and their updates. The encoder is frozen and shared by both.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "spec/model_config.h"
+#include "train/libtorch.h"
 #include "train/nn/parameters.h"
 #include "train/parallel/ranks.h"
 #include "train/rl/micro_batch.h"

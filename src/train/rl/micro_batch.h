@@ -1,14 +1,13 @@
 // Replies as the rows of forward passes. Letters: B sequences, T rows, N generated tokens.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "spec/model_config.h"
 #include "text/chat_format.h"
+#include "train/libtorch.h"
 #include "train/nn/forward.h"
 #include "train/rl/advantages.h"
 #include "train/rl/prompts.h"

@@ -1,5 +1,7 @@
 #include "train/run/checkpoint.h"
 
+#include <torch/optim/adamw.h>
+#include <torch/serialize.h>
 #include <unistd.h>
 
 #include <algorithm>

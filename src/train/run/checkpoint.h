@@ -1,8 +1,6 @@
 // Checkpoints: written whole or not at all, found again by the highest step.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -10,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "train/libtorch.h"
 #include "train/nn/losses.h"
 #include "train/nn/parameters.h"
 

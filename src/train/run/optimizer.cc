@@ -1,5 +1,7 @@
 #include "train/run/optimizer.h"
 
+#include <torch/optim/adamw.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -80,8 +82,11 @@ Optimizer::Optimizer(const OptimizerSettings& settings, std::vector<ParameterGro
     options->betas({settings.beta1, settings.beta2}).weight_decay(group.weight_decay).eps(1e-8);
     torch_groups.emplace_back(std::move(group.tensors), std::move(options));
   }
-  adamw_.emplace(std::move(torch_groups), torch::optim::AdamWOptions(settings.learning_rate));
+  adamw_ = std::make_unique<torch::optim::AdamW>(
+      std::move(torch_groups), torch::optim::AdamWOptions(settings.learning_rate));
 }
+Optimizer::Optimizer(Optimizer&&) noexcept = default;
+Optimizer::~Optimizer() = default;
 
 void Optimizer::zero_gradients() {
   for (auto& group : adamw_->param_groups())

@@ -1,11 +1,10 @@
 // AdamW over groups of tensors, with a schedule and a limit on the gradients' global norm.
 #pragma once
 
-#include <torch/torch.h>
-
-#include <optional>
+#include <memory>
 #include <vector>
 
+#include "train/libtorch.h"
 #include "train/nn/losses.h"
 #include "train/nn/parameters.h"
 #include "train/parallel/ranks.h"
@@ -42,6 +41,8 @@ double learning_rate_ratio(const OptimizerSettings& settings, int64_t step);
 class Optimizer {
  public:
   Optimizer(const OptimizerSettings& settings, std::vector<ParameterGroup> groups);
+  Optimizer(Optimizer&&) noexcept;
+  ~Optimizer();
 
   // What no backward pass reaches afterwards has no gradient at all and is left as it is, moments
   // included; a zero that an earlier step left behind would move it, and only in runs that had that
@@ -60,7 +61,7 @@ class Optimizer {
  private:
   OptimizerSettings settings_;
   std::vector<double> scales_;  // of the learning rate, by group
-  std::optional<torch::optim::AdamW> adamw_;
+  std::unique_ptr<torch::optim::AdamW> adamw_;
 };
 
 }  // namespace stapes::train

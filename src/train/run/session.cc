@@ -2,6 +2,7 @@
 
 #include <ATen/autocast_mode.h>
 #include <dlfcn.h>
+#include <torch/cuda.h>
 
 #include "base/fail.h"
 #include "base/file.h"

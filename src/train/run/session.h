@@ -1,8 +1,6 @@
 // What the runs of all stages share: libtorch's settings, the run's folder, resuming, bad steps.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -10,6 +8,7 @@
 #include <string>
 
 #include "tensor/tensor.h"
+#include "train/libtorch.h"
 #include "train/nn/parameters.h"
 #include "train/parallel/ranks.h"
 #include "train/run/checkpoint.h"

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <limits>
@@ -13,6 +12,7 @@
 #include "spec/model_config.h"
 #include "stapes/error.h"
 #include "train/data/loader.h"
+#include "train/libtorch.h"
 #include "train/run/checkpoint.h"
 #include "train/run/init.h"
 #include "train/run/sft.h"

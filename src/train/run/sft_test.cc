@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include "base/file.h"
 #include "stapes/error.h"
 #include "tensor/safetensors.h"
+#include "train/libtorch.h"
 #include "train/run/checkpoint.h"
 #include "train/run/optimizer.h"
 #include "train/testing/full_disk.h"

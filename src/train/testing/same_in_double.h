@@ -2,10 +2,11 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <functional>
 #include <vector>
+
+#include "train/libtorch.h"
 
 namespace stapes::testing {
 

@@ -1,7 +1,6 @@
 // The same checkpoint in `stapes` and in the libtorch form of train/nn: encoder output, logits and
 // greedy continuation. Two programs that share names and shapes (spec/) but no arithmetic.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <filesystem>
 
@@ -9,6 +8,7 @@
 #include "audio/log_mel.h"
 #include "engine/generator.h"
 #include "spec/audio_tokens.h"
+#include "train/libtorch.h"
 #include "train/nn/forward.h"
 #include "train/run/checkpoint.h"
 #include "train/run/init.h"
