@@ -10,9 +10,10 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "reward/self_cognition.h"
 #include "train/data/shuffle.h"
 #include "train/dpo/hearing_prompts.h"
-#include "train/dpo/pair_sampling.h"
+#include "train/dpo/own_pairs.h"
 #include "train/dpo/reference.h"
 #include "train/run/adapted.h"
 #include "train/run/memory_report.h"
@@ -26,35 +27,10 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Streams of random numbers that must not meet.
-enum PairStream : uint64_t { kPairSampling = 0x736d70, kPairEvaluation = 0x657661 };
-
-constexpr size_t kPairsAtOnce = 64;  // in evaluations
+constexpr uint64_t kEvaluationStream = 0x657661;  // of random numbers; another than own_pairs()
+constexpr size_t kPairsAtOnce = 64;               // in evaluations
 
 using Pairs = std::vector<const Preference*>;
-
-WorldPromptOptions world_options(const DpoRecipe& recipe) {
-  return {.digits_folder = recipe.data.digits_folder,
-          .max_digits = recipe.data.max_digits,
-          .max_notes = recipe.data.max_notes,
-          .seed = recipe.seed};
-}
-
-std::unique_ptr<PromptSource> prompts_of(const DpoRecipe& recipe) {
-  if (!recipe.pairs.clips_jsonl.empty())
-    return jsonl_hearing_prompts(recipe.pairs.clips_jsonl, recipe.seed);
-  return world_hearing_prompts(world_options(recipe));
-}
-
-// What sampled pairs depend on.
-std::string pairs_key(const DpoRecipe& r, const std::string& model, const PromptSource& prompts) {
-  const PairsRecipe& p = r.pairs;
-  return fmt::format(
-      "model {}, {}, seed {}, {} digits, {} notes, {} x {}, most {} and {}, {} {} {}", model,
-      prompts.fingerprint(), r.seed, r.data.max_digits, r.data.max_notes, p.prompts, p.samples,
-      p.most_pairs, p.most_pairs_per_prompt, p.examples_where_none_refuses, p.require_grounded,
-      r.rollout.max_tokens);
-}
 
 StepShape shape_of(const MicroBatch& batch) {
   const bool sound = batch.encoded.defined();
@@ -108,7 +84,9 @@ class DpoRun {
  private:
   // Pairs and the reference's numbers, and the checkpoint to go on from.
   void prepare() {
-    const fs::path pairs = recipe_.data.jsonl.empty() ? sampled_pairs() : recipe_.data.jsonl;
+    fs::path pairs = recipe_.data.jsonl;
+    if (pairs.empty() && checkpoint_) pairs = recipe_.run_folder / "pairs.jsonl";
+    if (pairs.empty()) pairs = own_pairs(recipe_, model_hash_, *engine_, ranks_, options_.stop);
     preferences_ = Preferences::read(
         pairs, engine_->tokenizer(),
         {.score_thought = recipe_.loss.score_thought, .context_tokens = engine_->context_tokens()});
@@ -123,48 +101,6 @@ class DpoRun {
                     static_cast<int64_t>(engine_->tokenizer().size()), steps_, device_, &ranks_);
     find_reference();
     if (checkpoint_) restore();
-  }
-
-  fs::path sampled_pairs() {
-    const fs::path file = recipe_.run_folder / "pairs.jsonl";
-    const fs::path record = recipe_.run_folder / "pairs.json";
-    if (checkpoint_) return file;
-    const auto prompts = prompts_of(recipe_);
-    const std::string key = pairs_key(recipe_, model_hash_, *prompts);
-    // Written last: where it is, the pairs are whole.
-    const std::string there = done_by_the_first(ranks_, "the pairs of an earlier run", [&] {
-      const bool whole = fs::exists(record) && fs::exists(file) &&
-                         json::parse(read_file(record), nullptr, false).value("key", "") == key;
-      return std::string(whole ? "there" : "");
-    });
-    if (!there.empty()) {
-      say("{} is there already\n", file.string());
-      return file;
-    }
-    Progress progress(0, recipe_.pairs.prompts, ranks_.leads());
-    const PairSamplingFunnel funnel =
-        sample_pairs(recipe_, *prompts, *engine_, recipe_.run_folder,
-                     {.seed = Rng(recipe_.seed, kPairSampling).next(),
-                      .stop = options_.stop,
-                      .on_progress =
-                          [&](int64_t done, int64_t) {
-                            progress.show(done, "prompts asked whether the model hears");
-                          },
-                      .ranks = &ranks_});
-    progress.finish_line();
-    say("{}", funnel.to_table());
-    done_by_the_first(ranks_, "the sampled pairs", [&] {
-      nlohmann::ordered_json written = funnel.to_json();
-      written["key"] = key;
-      write_file_atomically(record, written.dump(2) + "\n");
-      return std::string();
-    });
-    if (funnel.pairs.pairs == 0)
-      fail(ErrorCode::kInvalidData,
-           "no pair came of {} prompts: {} have no reply to choose, {} none to reject ({} says "
-           "more); a model that never refuses needs pairs.examples_where_none_refuses = true",
-           funnel.pairs.prompts, funnel.pairs.no_chosen, funnel.pairs.no_rejected, record.string());
-    return file;
   }
 
   // With the same batches as the first pass over the pairs, so that there every ratio is exactly 1.
@@ -437,7 +373,7 @@ class DpoRun {
         engine_->generate(questions_, {.samples = 1,
                                        .max_tokens = recipe_.rollout.max_tokens,
                                        .temperature = temperature,
-                                       .seed = Rng(recipe_.seed, kPairEvaluation).next(),
+                                       .seed = Rng(recipe_.seed, kEvaluationStream).next(),
                                        .stop = options_.stop,
                                        .ranks = &ranks_});
     const auto refuses = [](const Rollout& reply) {
