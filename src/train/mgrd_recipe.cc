@@ -13,33 +13,15 @@
 namespace stapes::train {
 namespace {
 
-// One of a few words.
-template <typename Value, size_t kCount>
-void read_word(TableReader& table, const char* key, const char* path, Value& value,
-               const std::array<std::pair<const char*, Value>, kCount>& words,
-               const std::string& where) {
-  std::string word;
-  table.read(key, word);
-  if (word.empty()) return;
-  std::string known;
-  for (const auto& [name, meaning] : words) {
-    if (word == name) value = meaning;
-    if (word == name) return;
-    known += fmt::format("{}\"{}\"", known.empty() ? "" : ", ", name);
-  }
-  fail(ErrorCode::kInvalidData, "{}: {} is \"{}\", expected one of {}", where, path, word, known);
-}
-
-void read_distill(TableReader& table, DistillRecipe& distill, const std::string& where) {
+void read_distill(TableReader& table, DistillRecipe& distill) {
   table.read("questions", distill.questions);
   table.read("samples", distill.samples);
   table.read("max_tokens", distill.max_tokens);
   table.read("keep_per_question", distill.keep_per_question);
-  read_word(
-      table, "keep", "distill.keep", distill.keep,
+  table.read_word(
+      "keep", distill.keep,
       std::array{std::pair{"random", KeepRule::kRandom}, std::pair{"shortest", KeepRule::kShortest},
-                 std::pair{"longest", KeepRule::kLongest}},
-      where);
+                 std::pair{"longest", KeepRule::kLongest}});
   table.read("distinct", distill.distinct);
   table.read("questions_at_once", distill.questions_at_once);
   table.read("live_sequences", distill.live_sequences);
@@ -77,11 +59,10 @@ void read_judge(TableReader& table, MgrdJudgeRecipe& judge, const std::string& w
   table.read("timeout_s", timeout_s);
   require(timeout_s > 0 && timeout_s <= 86'400, where, "judge.timeout_s must be above 0");
   judge.options.time = std::chrono::milliseconds(std::llround(std::ceil(timeout_s * 1000)));
-  read_word(
-      table, "on_failure", "judge.on_failure", judge.on_failure,
+  table.read_word(
+      "on_failure", judge.on_failure,
       std::array{std::pair{"keep", JudgeFailure::kKeep}, std::pair{"drop", JudgeFailure::kDrop},
-                 std::pair{"stop", JudgeFailure::kStop}},
-      where);
+                 std::pair{"stop", JudgeFailure::kStop}});
   table.read("give_up_after", judge.give_up_after);
 }
 
@@ -185,8 +166,7 @@ MgrdRecipe parse_mgrd_recipe(const std::string& text, const std::string& where) 
   reader.section("model", [&](TableReader& table) { read_model(table, recipe.model); });
   reader.section("data", [&](TableReader& table) { read_rl_data(table, recipe.data); });
   reader.section("selection", [&](TableReader& table) { read_selection(table, recipe.selection); });
-  reader.section("distill",
-                 [&](TableReader& table) { read_distill(table, recipe.distill, where); });
+  reader.section("distill", [&](TableReader& table) { read_distill(table, recipe.distill); });
   reader.section("filter", [&](TableReader& table) {
     read_filter(table, recipe.filter, recipe.prosody_tasks);
   });

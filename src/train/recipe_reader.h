@@ -3,9 +3,11 @@
 
 #include <toml++/toml.h>
 
+#include <array>
 #include <set>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/fail.h"
@@ -43,6 +45,23 @@ class TableReader {
     } else {
       value = T(required<std::string>(*node, key, "a string"));
     }
+  }
+
+  // One of a few words, each of which stands for a value.
+  template <typename Value, size_t kCount>
+  void read_word(const char* key, Value& value,
+                 const std::array<std::pair<const char*, Value>, kCount>& words) {
+    std::string word;
+    read(key, word);
+    if (table_.get(key) == nullptr) return;
+    std::string known;
+    for (const auto& [name, meaning] : words) {
+      if (word == name) value = meaning;
+      if (word == name) return;
+      known += std::string(known.empty() ? "" : ", ") + '"' + name + '"';
+    }
+    fail(ErrorCode::kInvalidData, "{}: {} is \"{}\", expected one of {}", where_, path(key), word,
+         known);
   }
 
   // Calls `read` with the table of this name, if there is one.

@@ -41,7 +41,10 @@ void read_plugin(TableReader& table, RewardPlugin& plugin) {
   table.read("batch_size", plugin.batch_size);
   table.read("parallel", plugin.parallel);
   table.read("cache", plugin.cache);
-  table.read("on_failure", plugin.on_failure);
+  table.read_word(
+      "on_failure", plugin.on_failure,
+      std::array{std::pair{"stop", PluginFailure::kStop}, std::pair{"zero", PluginFailure::kZero},
+                 std::pair{"skip", PluginFailure::kSkip}});
 }
 
 void read_advantage(TableReader& table, AdvantageRecipe& advantage) {
@@ -114,8 +117,6 @@ void check_plugins(const std::string& where, const std::vector<RewardPlugin>& pl
     require(p.timeout_s > 0 && p.timeout_s <= 86400, "timeout_s must be above 0, at most 86400");
     require(p.batch_size >= 1 && p.parallel >= 1 && p.parallel <= 1024,
             "batch_size and parallel must be at least 1, and parallel at most 1024");
-    require(p.on_failure == "stop" || p.on_failure == "zero" || p.on_failure == "skip",
-            "on_failure must be \"stop\", \"zero\" or \"skip\"");
   }
 }
 

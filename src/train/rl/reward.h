@@ -62,6 +62,10 @@ struct TaskRewardOptions {
   reward::ReasoningRule reasoning = {};
 };
 
+// What becomes of a reply for which a plug-in has no score: the run ends, it counts as 0, or it is
+// left out of training.
+enum class PluginFailure : uint8_t { kStop, kZero, kSkip };
+
 // A grader of the user's own (reward/external_grader.h): a command or an HTTP endpoint.
 struct RewardPlugin {
   std::string name;                  // its part is "plugin/NAME"
@@ -76,16 +80,16 @@ struct RewardPlugin {
   double weight = 1;
   double timeout_s = 60;  // of a batch
   int batch_size = 64;
-  int parallel = 1;                 // batches at the same time
-  std::filesystem::path cache;      // folder; empty: none
-  std::string on_failure = "stop";  // or "zero", or "skip": the reply is left out of training
+  int parallel = 1;             // batches at the same time
+  std::filesystem::path cache;  // folder; empty: none
+  PluginFailure on_failure = PluginFailure::kStop;
 };
 
 // Parts: "accuracy" (reward/grade.h by what the prompt expects; a reply that was cut is wrong) and
 // "reasoning" (1: present, reward/reasoning.h), and those of the plug-ins. No total where the
 // expected answer cannot be read, and where a plug-in that the reply is about gave no score.
 // Throws kUsage (a plug-in's URL), kIo (its cache); grade() throws kInvalidData where nothing can
-// say what is right, and where a plug-in failed whose on_failure is "stop".
+// say what is right, and where a plug-in failed whose on_failure is kStop.
 std::unique_ptr<RewardFunction> task_reward(const TaskRewardOptions& options,
                                             const Tokenizer& tokenizer,
                                             const std::vector<RewardPlugin>& plugins = {});

@@ -104,21 +104,22 @@ std::vector<PluginVerdict> PluginGrader::grade(std::span<const Completion> compl
     ++failed;
     reason = out_of_range ? fmt::format("its score is {}, expected 0 to 1", grades[i].score.value())
                           : grades[i].reason;
-    verdicts[asked[i]].score = plugin_.on_failure == "zero" ? std::optional(0.0) : std::nullopt;
+    verdicts[asked[i]].score =
+        plugin_.on_failure == PluginFailure::kZero ? std::optional(0.0) : std::nullopt;
   }
   if (failed > 0) note_failures(failed, grades.size(), reason);
   return verdicts;
 }
 
 void PluginGrader::note_failures(size_t failed, size_t all, const std::string& reason) const {
-  if (plugin_.on_failure == "stop")
+  if (plugin_.on_failure == PluginFailure::kStop)
     fail(ErrorCode::kInvalidData,
          "the reward plug-in \"{}\" gave no score for {} of {} replies: {}; with on_failure = "
          "\"zero\" they would count as 0, with \"skip\" they would be left out",
          plugin_.name, failed, all, reason);
   spdlog::warn("the reward plug-in \"{}\" gave no score for {} of {} replies: {}; they {}",
                plugin_.name, failed, all, reason,
-               plugin_.on_failure == "zero" ? "count as 0" : "are left out");
+               plugin_.on_failure == PluginFailure::kZero ? "count as 0" : "are left out");
 }
 
 }  // namespace stapes::train

@@ -28,7 +28,7 @@ class PluginGrader {
   bool is_about(const RolloutPrompt& prompt) const;
   // One for each completion, in order. Where the plug-in decides about the accuracy, a reply that
   // was cut or whose thought does not end is wrong, and its grader is not asked.
-  // Throws kInvalidData where the grader failed and on_failure is "stop".
+  // Throws kInvalidData where the grader failed and on_failure is kStop.
   std::vector<PluginVerdict> grade(std::span<const Completion> completions);
 
  private:

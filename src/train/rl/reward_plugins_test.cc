@@ -121,10 +121,11 @@ TEST_F(RewardPluginsTest, DecidesWhatNoComparisonCan) {
 }
 
 TEST_F(RewardPluginsTest, NoScoreIsNotZero) {
-  for (const char* on_failure : {"stop", "zero", "skip"}) {
+  for (const auto on_failure : {PluginFailure::kStop, PluginFailure::kZero, PluginFailure::kSkip}) {
     RewardPlugin none = plugin(R"(printf "{\"id\": %d, \"score\": null}\n", id)");
     none.on_failure = on_failure;
-    EXPECT_FALSE(grade(none, {completion(named_, kClosedThought + "7")})[0].total) << on_failure;
+    EXPECT_FALSE(grade(none, {completion(named_, kClosedThought + "7")})[0].total)
+        << static_cast<int>(on_failure);
   }
 }
 
@@ -150,11 +151,11 @@ TEST_F(RewardPluginsTest, AFailureStopsOrCountsAsZeroOrIsLeftOut) {
     RewardPlugin tried = broken;
     EXPECT_THAT(refused(tried), AllOf(HasSubstr("\"mine\" gave no score for 1 of 1"),
                                       HasSubstr(word), HasSubstr("\"skip\"")));
-    tried.on_failure = "zero";
+    tried.on_failure = PluginFailure::kZero;
     const Reward zero = grade(tried, {completion(named_, kClosedThought + "7")})[0];
     EXPECT_DOUBLE_EQ(zero.total.value(), 1) << "the rest of the reward stays";
     EXPECT_DOUBLE_EQ(zero.parts.at("plugin/mine"), 0);
-    tried.on_failure = "skip";
+    tried.on_failure = PluginFailure::kSkip;
     EXPECT_FALSE(grade(tried, {completion(named_, kClosedThought + "7")})[0].total);
   }
 }
@@ -209,7 +210,7 @@ TEST_F(RewardPluginsTest, EndpointsThatLie) {
   RewardPlugin made;
   made.name = "mine";
   made.timeout_s = 0.4;
-  const auto with = [&](const ScriptedReply& reply, const std::string& on_failure) {
+  const auto with = [&](const ScriptedReply& reply, PluginFailure on_failure) {
     ScriptedServer server([&](const std::string&, const std::string&) { return reply; });
     made.url = server.url("/grade");
     made.on_failure = on_failure;
@@ -218,10 +219,12 @@ TEST_F(RewardPluginsTest, EndpointsThatLie) {
   const auto results = [](const std::string& list) {
     return http_reply("{\"results\": " + list + "}");
   };
-  EXPECT_EQ(with(results(R"([{"id":0,"score":0.5}])"), "stop").parts.at("plugin/mine"), 0.5);
   EXPECT_EQ(
-      with(results(R"([{"id":0,"score":0.5},{"id":0,"score":1}])"), "stop").parts.at("plugin/mine"),
-      0.5)
+      with(results(R"([{"id":0,"score":0.5}])"), PluginFailure::kStop).parts.at("plugin/mine"),
+      0.5);
+  EXPECT_EQ(with(results(R"([{"id":0,"score":0.5},{"id":0,"score":1}])"), PluginFailure::kStop)
+                .parts.at("plugin/mine"),
+            0.5)
       << "the first of an id counts";
   for (const ScriptedReply& lie :
        {results(R"([{"id":0,"score":-1}])"), results(R"([{"id":0,"score":1e400}])"),
@@ -231,8 +234,8 @@ TEST_F(RewardPluginsTest, EndpointsThatLie) {
         http_reply(R"({"results": [{"id":0,"score":1}]})", 503), ScriptedReply{"", true},
         ScriptedReply{"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n{", true},
         ScriptedReply{"\x16\x03\x01 this is no HTTP", false}}) {
-    EXPECT_FALSE(with(lie, "skip").total) << lie.bytes;
-    EXPECT_EQ(with(lie, "zero").parts.at("plugin/mine"), 0) << lie.bytes;
+    EXPECT_FALSE(with(lie, PluginFailure::kSkip).total) << lie.bytes;
+    EXPECT_EQ(with(lie, PluginFailure::kZero).parts.at("plugin/mine"), 0) << lie.bytes;
   }
 }
 
@@ -311,7 +314,7 @@ TEST(RewardPluginRecipe, ReadsAndRefuses) {
               HasSubstr("either command"));
   EXPECT_THAT(said("name = \"x\"\ncommand = \"a b\"\n"), HasSubstr("a list of strings"));
   EXPECT_THAT(said("name = \"x\"\ncommand = [\"a\"]\non_failure = \"ignore\"\n"),
-              HasSubstr("\"stop\", \"zero\" or \"skip\""));
+              HasSubstr("\"stop\", \"zero\", \"skip\""));
   EXPECT_THAT(said("name = \"x\"\ncommand = [\"a\"]\ndecides = true\nweight = 2.0\n"),
               HasSubstr("weight means nothing"));
   EXPECT_THAT(
