@@ -24,6 +24,7 @@ struct SamplingOptions {
   int max_tokens = 2048;          // generated tokens, thinking included
   std::vector<std::string> stop;  // generation ends before any of these texts
   std::vector<int64_t> stop_token_ids;
+  bool ignore_eos = false;  // the model's own end tokens end nothing: for measurements
   // At this many thinking tokens the thought is closed and the answer begins; 0: an empty thought.
   std::optional<int> think_budget;
   // Report what each generated token's log probability was, and that of the most likely tokens in

@@ -222,7 +222,7 @@ void Sequence::accept(TokenId id, By by) {
 }
 
 bool Sequence::is_stop_token(TokenId id) const {
-  return std::ranges::count(model_->stop_token_ids, id) > 0 ||
+  return (!sampling().ignore_eos && std::ranges::count(model_->stop_token_ids, id) > 0) ||
          std::ranges::count(sampling().stop_token_ids, id) > 0;
 }
 

@@ -118,6 +118,18 @@ TEST_F(SequenceTest, RequestedStopTokensStop) {
   EXPECT_EQ(done.result.finish, FinishReason::kStop);
 }
 
+TEST_F(SequenceTest, TheModelsOwnEndsEndNothingWhereTheyAreIgnored) {
+  std::vector<TokenId> tokens = script("x\n</think>\ny");
+  for (const TokenId id : script("z")) tokens.push_back(id);
+  request_.sampling.ignore_eos = true;
+  request_.sampling.max_tokens = static_cast<int>(tokens.size());
+  const Generation done = play(tokens);
+  EXPECT_EQ(done.result.answer, "yz");
+  EXPECT_EQ(done.result.finish, FinishReason::kLength);
+  request_.sampling.stop_token_ids = {token("<|EOT|>")};
+  EXPECT_EQ(play(tokens).result.answer, "y") << "asked for, it does";
+}
+
 TEST_F(SequenceTest, StopTextEndsTheAnswerBeforeIt) {
   request_.sampling.stop = {"ten dig"};
   std::string streamed;

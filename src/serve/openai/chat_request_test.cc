@@ -51,6 +51,7 @@ TEST(ChatRequest, ReadsTheSampling) {
                                               {"n", 3},
                                               {"stop", {"\n\n", "END"}},
                                               {"stop_token_ids", {151665, 0}},
+                                              {"ignore_eos", true},
                                               {"max_tokens", 32000}}));
   const SamplingOptions& sampling = request.native.sampling;
   EXPECT_EQ(sampling.temperature, 1.5);
@@ -64,6 +65,7 @@ TEST(ChatRequest, ReadsTheSampling) {
   EXPECT_EQ(request.native.samples, 3);
   EXPECT_EQ(sampling.stop, (std::vector<std::string>{"\n\n", "END"}));
   EXPECT_EQ(sampling.stop_token_ids, (std::vector<int64_t>{151665, 0}));
+  EXPECT_TRUE(sampling.ignore_eos);
   EXPECT_EQ(sampling.max_tokens, 32000);
 }
 
@@ -91,6 +93,7 @@ TEST(ChatRequest, NullIsAsGoodAsAbsent) {
                            "n",
                            "stop",
                            "stop_token_ids",
+                           "ignore_eos",
                            "max_tokens",
                            "stream",
                            "stream_options",
@@ -211,6 +214,7 @@ TEST(ChatRequest, WrongTypesAndValuesAreRefusedByName) {
       {{{"stop", {"a", 1}}}, "stop[1]: expected a string, got 1"},
       {{{"stop", Json(std::vector<std::string>(17, "x"))}},
        "stop: expected at most 16 texts, got 17"},
+      {{{"ignore_eos", 1}}, "ignore_eos: expected true or false, got 1"},
       {{{"stop_token_ids", 5}}, "stop_token_ids: expected a list, got 5"},
       {{{"stop_token_ids", {-1}}},
        "stop_token_ids[0]: expected an integer of 0 to 2147483647, got -1"},

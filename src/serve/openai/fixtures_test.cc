@@ -82,6 +82,7 @@ Json sampling_json(const SamplingOptions& options) {
   add("max_tokens", options.max_tokens, testing::facts().default_max_tokens);
   add("stop", options.stop, plain.stop);
   add("stop_token_ids", options.stop_token_ids, plain.stop_token_ids);
+  add("ignore_eos", options.ignore_eos, plain.ignore_eos);
   if (options.think_budget) json["think_budget"] = *options.think_budget;
   if (options.logprobs) json["logprobs"] = *options.logprobs;
   return json;

@@ -32,6 +32,7 @@ const char* const kRequestSchemas = R"json({
         ]
       },
       "stop_token_ids": {"type": ["array", "null"], "maxItems": 64, "items": {"type": "integer", "minimum": 0}},
+      "ignore_eos": {"type": ["boolean", "null"], "default": false, "description": "Goes on to max_tokens, for measurements"},
       "skip_special_tokens": {"type": ["boolean", "null"], "default": true},
       "logit_bias": {"type": ["object", "null"], "maxProperties": 0, "description": "Not supported"},
       "response_format": {

@@ -101,6 +101,8 @@ SamplingOptions read_sampling(const Field& body, const ModelFacts& facts,
   if (const std::optional<Field> field = body.find("stop")) options.stop = read_stops(*field);
   if (const std::optional<Field> field = body.find("stop_token_ids"))
     options.stop_token_ids = read_stop_tokens(*field);
+  if (const std::optional<Field> field = body.find("ignore_eos"))
+    options.ignore_eos = field->boolean();
   return options;
 }
 

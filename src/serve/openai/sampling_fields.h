@@ -12,8 +12,9 @@ namespace stapes::serve {
 
 constexpr int kMostSamples = 64;
 
-// temperature, top_p, top_k, min_p, the three penalties, seed, stop, stop_token_ids. max_tokens is
-// left as `otherwise` says where the body does not. Throws RequestError naming the field.
+// temperature, top_p, top_k, min_p, the three penalties, seed, stop, stop_token_ids, ignore_eos.
+// max_tokens is left as `otherwise` says where the body does not. Throws RequestError naming the
+// field.
 SamplingOptions read_sampling(const Field& body, const ModelFacts& facts, int max_tokens_otherwise);
 
 // Refuses a text that is longer than most_text_bytes.
