@@ -38,8 +38,9 @@ std::string pairs_key(const DpoRecipe& r, const std::string& model, const Prompt
 
 // The record is written last: where it is, the pairs are whole.
 bool are_there(const fs::path& file, const fs::path& record, const std::string& key) {
-  return fs::exists(record) && fs::exists(file) &&
-         nlohmann::json::parse(read_file(record), nullptr, false).value("key", "") == key;
+  if (!fs::exists(record) || !fs::exists(file)) return false;
+  const auto written = nlohmann::json::parse(read_file(record), nullptr, false);
+  return written.is_object() && written.contains("key") && written["key"] == key;
 }
 
 PairSamplingFunnel sample(const DpoRecipe& recipe, const PromptSource& prompts,

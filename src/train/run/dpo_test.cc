@@ -175,6 +175,19 @@ TEST_F(DpoTest, PairsFilesAndFunnelStandInTheRunsFolder) {
   EXPECT_EQ(std::distance(begin(clips), end(clips)), funnel.at("pairs").get<int64_t>());
 }
 
+// Left by another program, or damaged: what it says is not taken for this run's.
+TEST_F(DpoTest, ARecordOfPairsThatCannotBeReadIsWrittenAnew) {
+  for (const char* record : {"null", "{\"key\": ", R"({"key": 3})", "[]"}) {
+    const DpoRecipe r = recipe({.run = "odd", .steps = 1, .logging = "evaluation_questions = 0\n"});
+    fs::remove_all(r.run_folder);
+    fs::create_directories(r.run_folder);
+    write_file_atomically(r.run_folder / "pairs.json", record);
+    write_file_atomically(r.run_folder / "pairs.jsonl", "not a pair\n");
+    EXPECT_TRUE(run_dpo(r, {}).finished) << record;
+    EXPECT_EQ(nlohmann::json::parse(read_file(r.run_folder / "pairs.json")).at("prompts"), 6);
+  }
+}
+
 TEST_F(DpoTest, SaysWhereNoPairComesOfIt) {
   const DpoRecipe r = recipe({.run = "r", .pairs = "", .logging = ""});
   DpoRecipe strict = r;
