@@ -184,6 +184,7 @@ double BenchRun::one_token_ms() const {
 std::vector<double> BenchRun::prefill_ms(const BenchCase& bench_case, int repeat) const {
   const DecoderConfig& config = model_.config().decoder;
   const SyntheticContext context(ops_, kv_, 1, 0, bench_case.tokens);
+  DecoderWorkspace workspace;
   const auto read = [&](const CostedStep& chunk) {
     const std::vector<int64_t> ids =
         random_ids(chunk.rows, config.vocabulary, static_cast<uint64_t>(chunk.start_position));
@@ -191,7 +192,7 @@ std::vector<double> BenchRun::prefill_ms(const BenchCase& bench_case, int repeat
                            .start_position = chunk.start_position,
                            .rows = chunk.rows,
                            .logits = chunk.logits ? LogitRows::kLast : LogitRows::kNone};
-    model_.decoder().forward(model_.decoder().embed(ids), {&step, 1});
+    model_.decoder().forward(model_.decoder().embed(ids), {&step, 1}, workspace);
   };
   const std::vector<CostedStep> chunks = chunks_of(bench_case.tokens);
   if (bench_case.tokens > 1) read(chunks.front());
@@ -205,6 +206,7 @@ std::vector<double> BenchRun::decode_ms(const BenchCase& bench_case, int repeat)
   const DecoderConfig& config = model_.config().decoder;
   const SyntheticContext context(ops_, kv_, bench_case.batch, bench_case.context,
                                  bench_case.context + bench_case.tokens);
+  DecoderWorkspace workspace;
   const auto generate = [&](int64_t tokens) {
     for (int64_t i = 0; i < tokens; ++i) {
       const std::vector<int64_t> ids =
@@ -214,7 +216,7 @@ std::vector<double> BenchRun::decode_ms(const BenchCase& bench_case, int repeat)
         steps.push_back(
             {.kv = context.view(b), .start_position = bench_case.context + i, .rows = 1});
       }
-      model_.decoder().forward(model_.decoder().embed(ids), steps);
+      model_.decoder().forward(model_.decoder().embed(ids), steps, workspace);
     }
   };
   generate(std::min(kWarmUpTokens, bench_case.tokens));

@@ -32,10 +32,12 @@ Tensor embed(const LoadedModel& model, std::span<const SequenceStep> steps) {
 
 }  // namespace
 
-Tensor run_steps(const LoadedModel& model, std::span<SequenceStep> steps) {
+LogitsView run_steps(const LoadedModel& model, std::span<SequenceStep> steps,
+                     DecoderWorkspace& workspace) {
   std::vector<DecoderStep> decoder_steps;
   for (const SequenceStep& s : steps) decoder_steps.push_back(s.step);
-  Tensor logits = model.model.decoder().forward(embed(model, steps), decoder_steps);
+  const LogitsView logits =
+      model.model.decoder().forward(embed(model, steps), decoder_steps, workspace);
   int64_t next_logits = 0;
   for (SequenceStep& s : steps) {
     const int64_t rows = logit_rows(s.step);

@@ -7,7 +7,6 @@
 #include "engine/loaded_model.h"
 #include "engine/sequence.h"
 #include "model/decoder.h"
-#include "tensor/tensor.h"
 
 namespace stapes {
 
@@ -17,9 +16,10 @@ struct SequenceStep {
   int64_t first_logits = -1;  // its first row in the logits; -1: it asked for none
 };
 
-// Runs the steps and reports them done. Returns the logits [rows wanted, V] and fills in where each
-// sequence's begin. Where this throws, none of
-// the sequences can go on.
-Tensor run_steps(const LoadedModel& model, std::span<SequenceStep> steps);
+// Runs the steps and reports them done. Returns the logits [rows wanted, V], which stand in the
+// workspace, and fills in where each sequence's begin. Where this throws, none of the sequences can
+// go on.
+LogitsView run_steps(const LoadedModel& model, std::span<SequenceStep> steps,
+                     DecoderWorkspace& workspace);
 
 }  // namespace stapes

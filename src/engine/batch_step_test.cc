@@ -48,7 +48,7 @@ class BatchStepTest : public ::testing::TestWithParam<std::tuple<OpsLevel, DType
     for (Sequence* one : sequences)
       steps.push_back(
           {.sequence = one, .step = one->next_step(std::min(one->demand().rows, most_rows))});
-    const Tensor all = run_steps(*model_, steps);
+    const LogitsView all = run_steps(*model_, steps, workspace_);
     for (size_t i = 0; i < steps.size(); ++i) {
       if (steps[i].first_logits < 0) continue;
       const auto row = all.row(steps[i].first_logits);
@@ -73,6 +73,7 @@ class BatchStepTest : public ::testing::TestWithParam<std::tuple<OpsLevel, DType
   std::optional<LoadedModel> model_;
   std::optional<KvPagePool> pool_;
   std::optional<PrefixCache> cache_;
+  DecoderWorkspace workspace_;
 };
 
 INSTANTIATE_TEST_SUITE_P(All, BatchStepTest,
@@ -138,7 +139,7 @@ TEST_P(BatchStepTest, ForksInABatchGiveTheBitsOfEachAlone) {
   std::vector<SequenceStep> steps;
   for (Sequence* one : {&first, &beside})
     steps.push_back({.sequence = one, .step = one->next_step(one->demand().rows)});
-  const Tensor prompt_logits = run_steps(*model_, steps);
+  const LogitsView prompt_logits = run_steps(*model_, steps, workspace_);
   Sequence second = first.fork(1);
   Sequence third = first.fork(2);
   for (Sequence* one : {&first, &second, &third}) one->choose(prompt_logits, 0);

@@ -114,6 +114,7 @@ Trace Generator::trace(const Request& request) const {
   const auto prompt_tokens = static_cast<int64_t>(prepared->prompt.ids.size());
   KvPagePool pool(*model.ops, model.kv_layout, model.kv_layout.pages_for(prompt_tokens));
   Sequence sequence(model, prepared, pool, /*cache=*/nullptr);
+  DecoderWorkspace workspace;
   Trace trace;
   trace.prompt_ids.assign(prepared->prompt.ids.begin(), prepared->prompt.ids.end());
   for (size_t i = 0; i < request.clips.size(); ++i) {
@@ -127,7 +128,7 @@ Trace Generator::trace(const Request& request) const {
   while (!sequence.prompt_is_read()) {
     SequenceStep step{.sequence = &sequence,
                       .step = sequence.next_step(std::min(sequence.demand().rows, kTraceStepRows))};
-    const Tensor logits = run_steps(model, {&step, 1});
+    const LogitsView logits = run_steps(model, {&step, 1}, workspace);
     if (step.first_logits < 0) continue;
     const auto last = logits.row(step.first_logits);
     trace.logits.assign(last.begin(), last.end());

@@ -188,9 +188,9 @@ bool ModelLoop::step() {
   if (steps.empty()) return !stepping.empty();
   int64_t prompt_rows = 0;
   for (const SequenceStep& s : steps) prompt_rows += s.sequence->prompt_is_read() ? 0 : s.step.rows;
-  Tensor logits;
+  LogitsView logits;
   try {
-    logits = run_steps(model_, steps);
+    logits = run_steps(model_, steps, workspace_);
   } catch (...) {
     const Failure failure = Failure::current();
     for (const Candidate& candidate : stepping) candidate.request->fail(failure);
@@ -241,7 +241,7 @@ std::vector<SequenceStep> ModelLoop::next_steps(std::vector<Candidate>& candidat
   return steps;
 }
 
-void ModelLoop::choose(LiveRequest& live, const SequenceStep& step, const Tensor& logits) {
+void ModelLoop::choose(LiveRequest& live, const SequenceStep& step, LogitsView logits) {
   try {
     std::vector<Sequence*> choosing = {step.sequence};
     if (step.sequence->generated_tokens() == 0) {

@@ -68,7 +68,7 @@ class ModelLoop {
   bool step();
   std::vector<Candidate> candidates();
   std::vector<SequenceStep> next_steps(std::vector<Candidate>& candidates);
-  void choose(LiveRequest& live, const SequenceStep& step, const Tensor& logits);
+  void choose(LiveRequest& live, const SequenceStep& step, LogitsView logits);
   void retire();
   void fail_all(const Failure& failure);
   void forget(uint64_t id);
@@ -80,6 +80,7 @@ class ModelLoop {
   std::optional<PrefixCache> prefix_cache_;
   ClipCache clip_cache_;
   std::list<LiveRequest> live_;  // in order of admission
+  DecoderWorkspace workspace_;
   size_t turns_ = 0;
   EngineCounters counts_;
 

@@ -157,7 +157,7 @@ void Sequence::step_done(const DecoderStep& step) {
   clip_rows_.clear();
 }
 
-void Sequence::choose(const Tensor& logits, int64_t first_row) {
+void Sequence::choose(LogitsView logits, int64_t first_row) {
   close_spent_thought();  // an open thought with a budget of 0 ends before its first token
   const std::vector<int64_t> guesses = std::exchange(guesses_, {});
   speculated_tokens_ += static_cast<int64_t>(guesses.size());

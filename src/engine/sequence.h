@@ -59,7 +59,7 @@ class Sequence {
   // Chooses the next tokens: logits [rows, V] are those of the step's last rows, the first for the
   // token after what is read. As long as a guess is what was chosen, the next row counts too.
   // Closes the thought where its budget is spent.
-  void choose(const Tensor& logits, int64_t first_row);
+  void choose(LogitsView logits, int64_t first_row);
 
   // The text since the last call.
   std::vector<Delta> take_deltas();

@@ -1,5 +1,6 @@
 #include "model/decoder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -7,28 +8,74 @@
 
 namespace stapes {
 
+struct DecoderWorkspace::Memory {
+  Buffer activations;
+  Buffer logits;
+  std::vector<float> logits_on_host;  // of a table whose memory the processor cannot read
+};
+
+DecoderWorkspace::DecoderWorkspace() : memory_(std::make_unique<Memory>()) {}
+DecoderWorkspace::~DecoderWorkspace() = default;
+DecoderWorkspace::DecoderWorkspace(DecoderWorkspace&&) noexcept = default;
+DecoderWorkspace& DecoderWorkspace::operator=(DecoderWorkspace&&) noexcept = default;
+
+namespace {
+
+// The first `count` values of a buffer that is made anew where it is too small.
+std::span<float> at_least(const Ops& ops, int64_t count, Buffer& buffer) {
+  if (static_cast<int64_t>(buffer.values().size()) < count) {
+    buffer = {};  // before its successor is made: both need not fit
+    buffer = ops.buffer(count);
+  }
+  return buffer.values().first(static_cast<size_t>(count));
+}
+
+}  // namespace
+
 struct Decoder::Scratch {
   std::vector<RaggedSequence> sequences;  // kv: of the layer that is running
-  Buffer x;                               // [T, D], the residual stream
-  Buffer normed;                          // [T, D]
-  Buffer q;                               // [T, H · W]
-  Buffer k, v;                            // [T, K · W]
-  Buffer attended;                        // [T, H · W]
-  Buffer gate, up;                        // [T, F]
-  Buffer cosine, sine;                    // [T, W / 2]
+  std::span<float> x;                     // [T, D], the residual stream
+  std::span<float> normed;                // [T, D]
+  std::span<float> q;                     // [T, H · W]
+  std::span<float> k, v;                  // [T, K · W]
+  std::span<float> attended;              // [T, H · W]
+  std::span<float> gate, up;              // [T, F]
+  std::span<float> cosine, sine;          // [T, W / 2]
 
-  Scratch(const Ops& ops, const DecoderConfig& c, int64_t rows)
-      : x(ops.buffer(rows * c.width)),
-        normed(ops.buffer(rows * c.width)),
-        q(ops.buffer(rows * c.heads * c.head_width())),
-        k(ops.buffer(rows * c.kv_heads * c.head_width())),
-        v(ops.buffer(rows * c.kv_heads * c.head_width())),
-        attended(ops.buffer(rows * c.heads * c.head_width())),
-        gate(ops.buffer(rows * c.feed_forward)),
-        up(ops.buffer(rows * c.feed_forward)),
-        cosine(ops.buffer(rows * c.head_width() / 2)),
-        sine(ops.buffer(rows * c.head_width() / 2)) {}
+  Scratch(const Ops& ops, const DecoderConfig& c, int64_t rows, Buffer& memory) {
+    struct Part {
+      std::span<float>* values;
+      int64_t width;
+    };
+    const int64_t query = c.heads * c.head_width(), key = c.kv_heads * c.head_width();
+    const Part parts[] = {{&x, c.width},
+                          {&normed, c.width},
+                          {&q, query},
+                          {&k, key},
+                          {&v, key},
+                          {&attended, query},
+                          {&gate, c.feed_forward},
+                          {&up, c.feed_forward},
+                          {&cosine, c.head_width() / 2},
+                          {&sine, c.head_width() / 2}};
+    constexpr int64_t kUnit = 16;  // floats of a cache line
+    const auto padded = [&](const Part& part) {
+      return (rows * part.width + kUnit - 1) / kUnit * kUnit;
+    };
+    int64_t total = 0;
+    for (const Part& part : parts) total += padded(part);
+    std::span<float> left = at_least(ops, total, memory);
+    for (const Part& part : parts) {
+      *part.values = left.first(static_cast<size_t>(rows * part.width));
+      left = left.subspan(static_cast<size_t>(padded(part)));
+    }
+  }
 };
+
+std::span<const float> LogitsView::row(int64_t r) const {
+  STAPES_CHECK(r >= 0 && r < rows(), "row {} of {} rows of logits", r, rows());
+  return values_.subspan(static_cast<size_t>(r * vocabulary_), static_cast<size_t>(vocabulary_));
+}
 
 Decoder::Decoder(const Ops& ops, DecoderConfig config, DecoderWeights weights)
     : ops_(&ops), config_(config), weights_(std::move(weights)) {}
@@ -48,13 +95,22 @@ Tensor Decoder::embed(std::span<const int64_t> ids) const {
 }
 
 Tensor Decoder::forward(const Tensor& x, std::span<const DecoderStep> steps) const {
+  DecoderWorkspace workspace;
+  const LogitsView logits = forward(x, steps, workspace);
+  Tensor copy({logits.rows(), config_.vocabulary});
+  std::ranges::copy(logits.values(), copy.values().begin());
+  return copy;
+}
+
+LogitsView Decoder::forward(const Tensor& x, std::span<const DecoderStep> steps,
+                            DecoderWorkspace& workspace) const {
   STAPES_CHECK(x.shape().size() == 2 && x.dim(1) == config_.width);
-  Scratch s(*ops_, config_, x.dim(0));
+  Scratch s(*ops_, config_, x.dim(0), workspace.memory_->activations);
   s.sequences = ragged_sequences(steps);
   ops_->upload(x.values(), s.x);
   prepare_rope(s);
   for (int64_t i = 0; i < config_.layers; ++i) layer(i, steps, s);
-  return logits(steps, s);
+  return logits(steps, s, workspace);
 }
 
 std::vector<RaggedSequence> Decoder::ragged_sequences(std::span<const DecoderStep> steps) const {
@@ -87,10 +143,11 @@ void Decoder::prepare_rope(Scratch& s) const {
 void Decoder::layer(int64_t index, std::span<const DecoderStep> steps, Scratch& s) const {
   const DecoderLayerWeights& w = weights_.layers[static_cast<size_t>(index)];
   const int64_t head_width = config_.head_width();
-  const auto linear = [this](const Affine& affine, const Buffer& x, Buffer& y) {
+  using Values = std::span<float>;
+  const auto linear = [this](const Affine& affine, Values x, Values y) {
     ops_->linear({.x = x, .weight = affine.weight, .bias = affine.bias, .y = y});
   };
-  const auto norm = [this](const Affine& affine, const Buffer& x, Buffer& y) {
+  const auto norm = [this](const Affine& affine, Values x, Values y) {
     ops_->rms_norm({.x = x, .weight = affine.weight, .epsilon = config_.rms_norm_eps, .y = y});
   };
   for (size_t i = 0; i < steps.size(); ++i) s.sequences[i].kv = steps[i].kv.layer(index);
@@ -126,7 +183,8 @@ void Decoder::layer(int64_t index, std::span<const DecoderStep> steps, Scratch& 
 }
 
 // Only the wanted rows go through the final norm and the head: V is the widest product of all.
-Tensor Decoder::logits(std::span<const DecoderStep> steps, Scratch& s) const {
+LogitsView Decoder::logits(std::span<const DecoderStep> steps, Scratch& s,
+                           DecoderWorkspace& workspace) const {
   const int64_t width = config_.width;
   int64_t wanted = 0;
   for (size_t i = 0; i < steps.size(); ++i) {
@@ -136,23 +194,22 @@ Tensor Decoder::logits(std::span<const DecoderStep> steps, Scratch& s) const {
                           : rows == LogitRows::kLast ? 1
                                                      : 0;
     const int64_t first = sequence.first_row + sequence.rows - count;
-    const auto values = s.x.values().subspan(static_cast<size_t>(first * width),
-                                             static_cast<size_t>(count * width));
+    const auto values =
+        s.x.subspan(static_cast<size_t>(first * width), static_cast<size_t>(count * width));
     ops_->rms_norm(
         {.x = values,
          .weight = weights_.norm.weight,
          .epsilon = config_.rms_norm_eps,
-         .y = s.normed.values().subspan(static_cast<size_t>(wanted * width), values.size())});
+         .y = s.normed.subspan(static_cast<size_t>(wanted * width), values.size())});
     wanted += count;
   }
-  Tensor out({wanted, config_.vocabulary});
-  Buffer y = ops_->buffer(out.element_count());
-  ops_->linear({.x = s.normed.values().first(static_cast<size_t>(wanted * width)),
+  DecoderWorkspace::Memory& memory = *workspace.memory_;
+  const std::span<float> y = at_least(*ops_, wanted * config_.vocabulary, memory.logits);
+  ops_->linear({.x = s.normed.first(static_cast<size_t>(wanted * width)),
                 .weight = weights_.lm_head.weight,
                 .bias = {},
                 .y = y});
-  ops_->download(y, out.values());
-  return out;
+  return {ops_->on_host(y, memory.logits_on_host), config_.vocabulary};
 }
 
 }  // namespace stapes

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,39 @@ struct DecoderStep {
   LogitRows logits = LogitRows::kLast;
 };
 
+// Logits [rows, vocabulary] in somebody else's memory.
+class LogitsView {
+ public:
+  LogitsView() = default;
+  LogitsView(std::span<const float> values, int64_t vocabulary)
+      : values_(values), vocabulary_(vocabulary) {}
+  LogitsView(const Tensor& logits) : LogitsView(logits.values(), logits.dim(1)) {}
+
+  std::span<const float> values() const { return values_; }
+  int64_t rows() const { return static_cast<int64_t>(values_.size()) / vocabulary_; }
+  std::span<const float> row(int64_t r) const;
+
+ private:
+  std::span<const float> values_;
+  int64_t vocabulary_ = 1;
+};
+
+// Memory that forward passes use again and again: new pages cost more than what many operations do
+// in them. It grows to what the largest pass takes. One pass at a time; the logits of a pass stand
+// in it until the next. Lives no longer than the passes' Ops.
+class DecoderWorkspace {
+ public:
+  DecoderWorkspace();
+  ~DecoderWorkspace();
+  DecoderWorkspace(DecoderWorkspace&&) noexcept;
+  DecoderWorkspace& operator=(DecoderWorkspace&&) noexcept;
+
+ private:
+  friend class Decoder;
+  struct Memory;
+  std::unique_ptr<Memory> memory_;
+};
+
 class Decoder {
  public:
   // `ops` and what the weights view must outlive the decoder.
@@ -40,6 +74,9 @@ class Decoder {
   // returns the wanted logits [rows wanted, V] in the same order. A sequence's logits have the same
   // bits alone and in any batch, and in one piece or in several. Throws kTooLarge where a sequence
   // would be longer than max_positions.
+  LogitsView forward(const Tensor& x, std::span<const DecoderStep> steps,
+                     DecoderWorkspace& workspace) const;
+  // The same in memory of its own.
   Tensor forward(const Tensor& x, std::span<const DecoderStep> steps) const;
 
  private:
@@ -47,7 +84,8 @@ class Decoder {
   std::vector<RaggedSequence> ragged_sequences(std::span<const DecoderStep> steps) const;
   void prepare_rope(Scratch& scratch) const;
   void layer(int64_t index, std::span<const DecoderStep> steps, Scratch& scratch) const;
-  Tensor logits(std::span<const DecoderStep> steps, Scratch& scratch) const;
+  LogitsView logits(std::span<const DecoderStep> steps, Scratch& scratch,
+                    DecoderWorkspace& workspace) const;
 
   const Ops* ops_;
   DecoderConfig config_;

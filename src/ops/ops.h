@@ -264,6 +264,9 @@ class Ops {
   virtual Buffer buffer(int64_t count) const;
   virtual void upload(std::span<const float> host, std::span<float> device) const;
   virtual void download(std::span<const float> device, std::span<float> host) const;
+  // The values where the processor can read them: in place, or else in `copy`.
+  virtual std::span<const float> on_host(std::span<const float> device,
+                                         std::vector<float>& copy) const;
   // Called once per weight at load; the result is what the operations get. The same view unless the
   // table's device cannot read host memory. Throws kUnsupported for a dtype that it cannot compute
   // with.
