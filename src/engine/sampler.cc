@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/rng.h"
+#include "engine/sampling_weights.h"
 
 namespace stapes {
 namespace {
@@ -41,12 +42,6 @@ class LazySorted {
   std::vector<Scored>& items_;
   size_t sorted_ = 0;
 };
-
-void normalize(std::vector<Candidate>& candidates) {
-  double sum = 0;
-  for (const Candidate& candidate : candidates) sum += candidate.probability;
-  for (Candidate& candidate : candidates) candidate.probability /= sum;
-}
 
 }  // namespace
 
@@ -86,6 +81,7 @@ Sampler::Sampler(const SamplingOptions& options, size_t tokenizer_size, uint64_t
 
 void Sampler::see(TokenId id) {
   STAPES_CHECK(id >= 0 && static_cast<size_t>(id) < tokenizer_size_, "token id {}", id);
+  if (!seen_[static_cast<size_t>(id)]) seen_ids_.push_back(id);
   seen_[static_cast<size_t>(id)] = true;
 }
 
@@ -106,87 +102,127 @@ double Sampler::penalized(double logit, size_t id) const {
   return logit;
 }
 
-std::vector<Sampler::Scored> Sampler::penalized(std::span<const float> logits) const {
+// Of the tokenizer's tokens, in f32: what is kept by rank is scored again.
+std::vector<float> Sampler::penalized(std::span<const float> logits) const {
   STAPES_CHECK(logits.size() >= tokenizer_size_, "{} logits for {} tokens", logits.size(),
                tokenizer_size_);
-  std::vector<Scored> scored;
-  scored.reserve(tokenizer_size_);
-  for (size_t id = 0; id < tokenizer_size_; ++id) {
-    const double logit = logits[id];
-    if (std::isnan(logit) || logit == INFINITY)
-      fail(ErrorCode::kInvalidModel,
-           "expected finite logits, but that of token {} is {}: the model's weights are damaged",
-           id, logit);
-    if (logit == -INFINITY) continue;
-    scored.push_back({static_cast<TokenId>(id), penalized(logit, id)});
+  const auto known = logits.first(tokenizer_size_);
+  std::vector<float> scores(known.begin(), known.end());
+  for (const TokenId id : seen_ids_) {
+    float& score = scores[static_cast<size_t>(id)];
+    score = static_cast<float>(penalized(score, static_cast<size_t>(id)));
   }
-  if (scored.empty())
+  return scores;
+}
+
+float Sampler::highest_of(std::span<const float> scores) const {
+  const float highest = largest(scores);
+  if (std::isfinite(highest)) return highest;
+  if (highest == -INFINITY)
     fail(ErrorCode::kInvalidModel,
          "expected finite logits, but all are -infinity: the model's weights are damaged");
-  return scored;
+  const auto bad = std::ranges::find_if(
+      scores, [](float score) { return std::isnan(score) || score == INFINITY; });
+  fail(ErrorCode::kInvalidModel,
+       "expected finite logits, but that of token {} is {}: the model's weights are damaged",
+       bad - scores.begin(), *bad);
 }
 
-double Sampler::weight(double logit, double highest) const {
-  return std::exp((logit - highest) / options_.temperature);
+Sampler::Weighed Sampler::weigh(std::span<const float> logits) const {
+  Weighed weighed{.weights = penalized(logits), .sum = 0};
+  const float highest = highest_of(weighed.weights);
+  weighed.sum = exponentiate(weighed.weights, highest, options_.temperature);
+  if (options_.min_p == 0 || cuts_by_rank()) return weighed;
+  weighed.sum = 0;
+  for (float& weight : weighed.weights) {
+    if (weight < options_.min_p) weight = 0;
+    weighed.sum += weight;
+  }
+  return weighed;
 }
 
-std::vector<Candidate> Sampler::cut_by_rank(std::vector<Scored> scored, double highest) const {
-  const auto top_k = static_cast<size_t>(options_.top_k);
-  const size_t limit = top_k > 0 ? std::min(scored.size(), top_k) : scored.size();
+// Those that may be within top-k and top-p, and a few more: to sort the rest would take long.
+std::vector<Sampler::Scored> Sampler::front(std::span<const float> logits,
+                                            const Weighed& weighed) const {
+  const float threshold = options_.top_k > 0
+                              ? threshold_of_count(weighed.weights, options_.top_k)
+                              : threshold_of_mass(weighed.weights, options_.top_p * weighed.sum);
+  std::vector<Scored> front;
+  for (size_t id = 0; id < weighed.weights.size(); ++id) {
+    if (weighed.weights[id] < threshold || logits[id] == -INFINITY) continue;
+    front.push_back({static_cast<TokenId>(id), penalized(logits[id], id)});
+  }
+  return front;
+}
+
+std::vector<Candidate> Sampler::cut_by_rank(std::span<const float> logits,
+                                            const Weighed& weighed) const {
+  std::vector<Scored> scored = front(logits, weighed);
   LazySorted sorted(scored);
-  double total = 0;  // of the tokens that top-k leaves
-  if (limit == scored.size()) {
-    for (const Scored& s : scored) total += weight(s.logit, highest);
-  } else {
-    for (size_t i = 0; i < limit; ++i) total += weight(sorted.at(i).logit, highest);
+  const double highest = sorted.at(0).logit;
+  const auto weight = [&](size_t rank) {
+    return std::exp((sorted.at(rank).logit - highest) / options_.temperature);
+  };
+  size_t limit = scored.size();
+  double total = weighed.sum;  // of the tokens that top-k leaves
+  if (options_.top_k > 0) {
+    limit = std::min(limit, static_cast<size_t>(options_.top_k));
+    total = 0;
+    for (size_t rank = 0; rank < limit; ++rank) total += weight(rank);
   }
   std::vector<Candidate> kept;
   double sum = 0;
-  for (size_t i = 0; i < limit; ++i) {
+  for (size_t rank = 0; rank < limit; ++rank) {
     // top-p keeps the first tokens that together reach the share, and always the first one.
-    if (options_.top_p < 1 && i > 0 && sum >= options_.top_p * total) break;
-    const Scored& next = sorted.at(i);
-    const double w = weight(next.logit, highest);
+    if (options_.top_p < 1 && rank > 0 && sum >= options_.top_p * total) break;
+    const double w = weight(rank);
     if (w < options_.min_p) break;
-    kept.push_back({next.id, w});
+    kept.push_back({sorted.at(rank).id, w});
     sum += w;
   }
+  for (Candidate& candidate : kept) candidate.probability /= sum;
   return kept;
 }
 
-std::vector<Candidate> Sampler::cut_by_weight(const std::vector<Scored>& scored,
-                                              double highest) const {
-  std::vector<Candidate> kept;
-  kept.reserve(scored.size());
-  for (const Scored& s : scored) {
-    const double w = weight(s.logit, highest);
-    if (w >= options_.min_p) kept.push_back({s.id, w});
-  }
-  return kept;
+TokenId Sampler::most_likely(std::span<const float> logits) const {
+  const std::vector<float> scores = penalized(logits);
+  const auto best = std::ranges::find(scores, highest_of(scores));
+  return static_cast<TokenId>(best - scores.begin());
 }
 
 std::vector<Candidate> Sampler::candidates(std::span<const float> logits) const {
-  std::vector<Scored> scored = penalized(logits);
-  const auto best = std::ranges::max_element(
-      scored, [](const Scored& a, const Scored& b) { return a.logit < b.logit; });
-  if (options_.temperature == 0) return {{best->id, 1.0}};
-  const double highest = best->logit;
-  const bool by_rank = options_.top_k > 0 || options_.top_p < 1;
-  std::vector<Candidate> kept =
-      by_rank ? cut_by_rank(std::move(scored), highest) : cut_by_weight(scored, highest);
-  normalize(kept);
+  if (options_.temperature == 0) return {{most_likely(logits), 1.0}};
+  const Weighed weighed = weigh(logits);
+  if (cuts_by_rank()) return cut_by_rank(logits, weighed);
+  std::vector<Candidate> kept;
+  for (size_t id = 0; id < weighed.weights.size(); ++id) {
+    if (weighed.weights[id] > 0)
+      kept.push_back({static_cast<TokenId>(id), weighed.weights[id] / weighed.sum});
+  }
   return kept;
 }
 
 TokenId Sampler::sample(std::span<const float> logits, int64_t position) const {
-  const std::vector<Candidate> kept = candidates(logits);
-  Rng rng(options_.seed, sequence_, static_cast<uint64_t>(position));
-  double left = rng.uniform();
-  for (const Candidate& candidate : kept) {
-    left -= candidate.probability;
-    if (left < 0) return candidate.id;
+  if (options_.temperature == 0) return most_likely(logits);
+  const Weighed weighed = weigh(logits);
+  double left = Rng(options_.seed, sequence_, static_cast<uint64_t>(position)).uniform();
+  TokenId last = 0;  // rounding may leave a remainder after it
+  if (cuts_by_rank()) {
+    for (const Candidate& candidate : cut_by_rank(logits, weighed)) {
+      last = candidate.id;
+      left -= candidate.probability;
+      if (left < 0) break;
+    }
+    return last;
   }
-  return kept.back().id;  // rounding left a remainder of about 1e-16
+  left *= weighed.sum;
+  for (size_t id = 0; id < weighed.weights.size(); ++id) {
+    if (weighed.weights[id] == 0) continue;
+    last = static_cast<TokenId>(id);
+    left -= weighed.weights[id];
+    if (left < 0) break;
+  }
+  return last;
 }
 
 }  // namespace stapes

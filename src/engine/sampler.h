@@ -48,18 +48,26 @@ class Sampler {
     TokenId id;
     double logit;
   };
+  // The tokenizer's tokens: what their logits weigh beside the most likely one's, which is 1.
+  struct Weighed {
+    std::vector<float> weights;  // by id
+    double sum = 0;
+  };
   void see(TokenId id);
+  bool cuts_by_rank() const { return options_.top_k > 0 || options_.top_p < 1; }
   double penalized(double logit, size_t id) const;
-  std::vector<Scored> penalized(std::span<const float> logits) const;
-  // Weights are relative to the most likely token's, which is 1.
-  double weight(double logit, double highest) const;
-  std::vector<Candidate> cut_by_rank(std::vector<Scored> scored, double highest) const;
-  std::vector<Candidate> cut_by_weight(const std::vector<Scored>& scored, double highest) const;
+  std::vector<float> penalized(std::span<const float> logits) const;
+  float highest_of(std::span<const float> scores) const;
+  Weighed weigh(std::span<const float> logits) const;
+  TokenId most_likely(std::span<const float> logits) const;
+  std::vector<Scored> front(std::span<const float> logits, const Weighed& weighed) const;
+  std::vector<Candidate> cut_by_rank(std::span<const float> logits, const Weighed& weighed) const;
 
   SamplingOptions options_;
   size_t tokenizer_size_;
   uint64_t sequence_;
   std::vector<bool> seen_;          // by id
+  std::vector<TokenId> seen_ids_;   // each once
   std::vector<int32_t> generated_;  // how often, by id; empty where nothing asks for it
 };
 

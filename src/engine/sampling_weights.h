@@ -1,0 +1,23 @@
+// A whole vocabulary's logits as weights. Choosing a token looks at each of 150,000 of them several
+// times, so these are loops that the compiler turns into vectors.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace stapes {
+
+// The largest value, -infinity of none; NaN if there is any.
+float largest(std::span<const float> values);
+
+// values[i] = e^((values[i] - highest) / temperature), or 0 where that is below 1.2e-38. highest:
+// finite, none of the values is above. Returns their sum.
+double exponentiate(std::span<float> values, float highest, double temperature);
+
+// What the `count` largest weights, or those that make up the share `mass` of the weights' sum, are
+// not below: 3/4 of the least of them or more, so that rounding cannot leave one out; 0 where all
+// of them are needed. No weight is negative.
+float threshold_of_count(std::span<const float> weights, int64_t count);
+float threshold_of_mass(std::span<const float> weights, double mass);
+
+}  // namespace stapes
