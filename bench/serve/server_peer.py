@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """server_peer.py [--streams N] [--tokens T] [--prompt P] [--rounds R] OURS PEER
 
-OURS and PEER are commands that start a server of OpenAI's /v1/completions, with {port} for its port. The servers take turns, round
-by round: one is started, asked once to warm it up, then by N clients at once for T tokens each after prompts of about P tokens that
-nobody asked before; then it is stopped. Tokens a second are those of all clients over the time until the last is done."""
+OURS and PEER are commands that start a server of OpenAI's /v1/completions, with {port} for its port. Both run all the time and are
+asked in turns: once to warm them up, then round by round by N clients at once for T tokens each, after prompts of about P tokens
+that nobody asked before. Tokens a second are those of all clients over the time until the last is done."""
 import argparse
 import http.client
 import json
@@ -60,37 +60,46 @@ def words_for(port, prompt_tokens):
     return max(1, round(40 * prompt_tokens / usage["prompt_tokens"]))
 
 
-def one_round(command, options, number):
-    port = free_port()
-    process = subprocess.Popen(shlex.split(command.replace("{port}", str(port))), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until_ready(port, process)
-        words = words_for(port, options.prompt)
-        complete(port, prompt_of(words, random.Random(-1)), 8, 0)
-        usages, errors = [None] * options.streams, []
+class Server:
+    def __init__(self, name, command, options):
+        self.name, self.options, self.rounds = name, options, []
+        self.port = free_port()
+        command = shlex.split(command.replace("{port}", str(self.port)))
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def warm_up(self):
+        wait_until_ready(self.port, self.process)
+        self.words = words_for(self.port, self.options.prompt)
+        complete(self.port, prompt_of(self.words, random.Random(-1)), 8, 0)
+
+    def run_round(self, number):
+        usages, errors = [None] * self.options.streams, []
 
         def client(index):
-            seed = number * options.streams + index
+            seed = number * self.options.streams + index
             try:
-                usages[index] = complete(port, prompt_of(words, random.Random(seed)), options.tokens, seed)
+                usages[index] = complete(self.port, prompt_of(self.words, random.Random(seed)), self.options.tokens, seed)
             except (OSError, RuntimeError) as error:
                 errors.append(f"client {index}: {error!r}")
 
-        clients = [threading.Thread(target=client, args=(i,)) for i in range(options.streams)]
+        clients = [threading.Thread(target=client, args=(i,)) for i in range(self.options.streams)]
         begin = time.monotonic()
         for thread in clients:
             thread.start()
         for thread in clients:
             thread.join()
         seconds = time.monotonic() - begin
-    finally:
-        process.terminate()
-        process.wait()
-    if errors:
-        sys.exit("server_peer: " + "; ".join(errors[:3]))
-    written = sum(usage["completion_tokens"] for usage in usages)
-    read = sum(usage["prompt_tokens"] for usage in usages)
-    return {"rate": written / seconds, "seconds": seconds, "read": read, "written": written}
+        if errors:
+            raise RuntimeError("; ".join(errors[:3]))
+        written = sum(usage["completion_tokens"] for usage in usages)
+        read = sum(usage["prompt_tokens"] for usage in usages)
+        self.rounds.append(written / seconds)
+        print(f"round {number + 1} {self.name}: {written / seconds:.1f} tok/s ({read} tokens read, {written} written in {seconds:.1f} s)",
+              flush=True)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -102,14 +111,21 @@ parser.add_argument("--prompt", type=int, default=80)
 parser.add_argument("--rounds", type=int, default=3)
 options = parser.parse_args()
 
-rounds = {"ours": [], "peer": []}
-for number in range(options.rounds):
+servers = []
+try:
     for name, command in (("ours", options.ours), ("peer", options.peer)):
-        result = one_round(command, options, number)
-        rounds[name].append(result)
-        print(f"round {number + 1} {name}: {result['rate']:.1f} tok/s ({result['read']} tokens read, {result['written']} written "
-              f"in {result['seconds']:.1f} s)", flush=True)
-ratios = [ours["rate"] / peer["rate"] for ours, peer in zip(rounds["ours"], rounds["peer"])]
-for name, results in rounds.items():
-    print(f"{name}: median {statistics.median(result['rate'] for result in results):.1f} tok/s")
+        servers.append(Server(name, command, options))
+    for server in servers:
+        server.warm_up()
+    for number in range(options.rounds):
+        for server in servers:
+            server.run_round(number)
+except (OSError, RuntimeError) as error:
+    sys.exit(f"server_peer: {error}")
+finally:
+    for server in servers:
+        server.stop()
+ratios = [ours / peer for ours, peer in zip(servers[0].rounds, servers[1].rounds)]
+for server in servers:
+    print(f"{server.name}: median {statistics.median(server.rounds):.1f} tok/s")
 print(f"ratio: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")

@@ -14,9 +14,9 @@
 namespace stapes {
 namespace {
 
-// About 20 microseconds: longer than the gap between two operations of a forward, far shorter than
+// Some 50 to 100 microseconds: longer than the gaps between operations of a forward, far shorter than
 // a time slice of the scheduler.
-constexpr int kSpins = 1000;
+constexpr int kSpins = 4000;
 
 // Several chunks per thread, so that a thread that lost its core holds up little.
 constexpr int64_t kChunksPerThread = 4;

@@ -11,9 +11,9 @@
 
 namespace stapes {
 
-// Writes one GGUF file, tensor by tensor, with `tokenizer_json` (whose vocabulary may be smaller
-// than the model's). `progress` gets the bytes done and all bytes. Throws kUsage (an unknown
-// shape), kIo.
+// Writes one GGUF file, tensor by tensor, with `tokenizer_json` (a valid one), to which tokens are
+// added that no text becomes until the model's vocabulary is full. `progress` gets the bytes done
+// and all bytes. Throws kUsage (an unknown shape), kIo.
 void write_synthetic_model(const std::filesystem::path& file, const std::string& shape,
                            const StorageTypes& types, const std::string& tokenizer_json,
                            ThreadPool& pool,
