@@ -23,8 +23,7 @@ BENCHMARK_CAPTURE(choose, most_likely, {.temperature = 0})->Unit(benchmark::kMic
 BENCHMARK_CAPTURE(choose, all, {.temperature = 1})->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(choose, min_p, {.temperature = 1, .min_p = 0.05})->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(choose, top_k, {.temperature = 1, .top_k = 50})->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(choose, top_p, {.temperature = 0.7, .top_p = 0.9})
-    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(choose, top_p, {.temperature = 0.7, .top_p = 0.9})->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace stapes

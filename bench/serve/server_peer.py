@@ -102,30 +102,35 @@ class Server:
         self.process.wait()
 
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("ours")
-parser.add_argument("peer")
-parser.add_argument("--streams", type=int, default=16)
-parser.add_argument("--tokens", type=int, default=96)
-parser.add_argument("--prompt", type=int, default=80)
-parser.add_argument("--rounds", type=int, default=3)
-options = parser.parse_args()
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ours")
+    parser.add_argument("peer")
+    parser.add_argument("--streams", type=int, default=16)
+    parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--prompt", type=int, default=80)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
 
-servers = []
-try:
-    for name, command in (("ours", options.ours), ("peer", options.peer)):
-        servers.append(Server(name, command, options))
-    for server in servers:
-        server.warm_up()
-    for number in range(options.rounds):
+    servers = []
+    try:
+        for name, command in (("ours", options.ours), ("peer", options.peer)):
+            servers.append(Server(name, command, options))
         for server in servers:
-            server.run_round(number)
-except (OSError, RuntimeError) as error:
-    sys.exit(f"server_peer: {error}")
-finally:
+            server.warm_up()
+        for number in range(options.rounds):
+            for server in servers:
+                server.run_round(number)
+    except (OSError, RuntimeError) as error:
+        sys.exit(f"server_peer: {error}")
+    finally:
+        for server in servers:
+            server.stop()
+    ratios = [ours / peer for ours, peer in zip(servers[0].rounds, servers[1].rounds)]
     for server in servers:
-        server.stop()
-ratios = [ours / peer for ours, peer in zip(servers[0].rounds, servers[1].rounds)]
-for server in servers:
-    print(f"{server.name}: median {statistics.median(server.rounds):.1f} tok/s")
-print(f"ratio: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        print(f"{server.name}: median {statistics.median(server.rounds):.1f} tok/s")
+    print(f"ratio: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
+if __name__ == "__main__":
+    main()

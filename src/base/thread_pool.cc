@@ -14,8 +14,8 @@
 namespace stapes {
 namespace {
 
-// Some 50 to 100 microseconds: longer than the gaps between operations of a forward, far shorter than
-// a time slice of the scheduler.
+// Some 50 to 100 microseconds: longer than the gaps between operations of a forward, far shorter
+// than a time slice of the scheduler.
 constexpr int kSpins = 4000;
 
 // Several chunks per thread, so that a thread that lost its core holds up little.

@@ -40,11 +40,11 @@ void write_synthetic_model(const std::filesystem::path& file, const std::string&
     stored.push_back({tensor.name, plan_tensor(tensor, types).dtype, tensor.shape});
     all_bytes += stored.back().size_bytes();
   }
-  const GgufMetadata metadata = model_file_metadata(shape + " (random)", types.decoder, config,
-                                                    {.config_json = to_json(config),
-                                                     .tokenizer_json = with_all_tokens(
-                                                         tokenizer_json, config.decoder.vocabulary),
-                                                     .generation_config_json = {}});
+  const GgufMetadata metadata = model_file_metadata(
+      shape + " (random)", types.decoder, config,
+      {.config_json = to_json(config),
+       .tokenizer_json = with_all_tokens(tokenizer_json, config.decoder.vocabulary),
+       .generation_config_json = {}});
   std::vector<std::byte> bytes;
   uint64_t done_bytes = 0;
   write_gguf(file, metadata, stored, [&](size_t i, const GgufSink& sink) {

@@ -72,7 +72,8 @@ float largest(std::span<const float> values) {
 }
 
 double exponentiate(std::span<float> values, float highest, double temperature) {
-  const auto scale = static_cast<float>(1 / temperature);
+  constexpr double kSteepest = 1e30;  // an infinite scale would make a NaN of 0
+  const auto scale = static_cast<float>(std::min(1 / temperature, kSteepest));
   for (float& value : values) value = exponential((value - highest) * scale);
   std::array<double, kSideBySide> sums{};
   size_t i = 0;

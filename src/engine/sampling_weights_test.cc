@@ -51,6 +51,10 @@ TEST(SamplingWeights, ExponentsEqualTheLibrarys) {
   }
   std::vector<float> lowest = {0.0F, -INFINITY, -1e30F};
   EXPECT_EQ(exponentiate(lowest, 0, 1), 1.0);
+  for (const double temperature : {1e-20, 1e-40, 1e-320}) {
+    std::vector<float> coldest = {2.0F, 1.5F, 2.0F};
+    EXPECT_EQ(exponentiate(coldest, 2, temperature), 2.0) << temperature;
+  }
 }
 
 TEST(SamplingWeights, ThresholdsLeaveNobodyOutAndFewTooManyIn) {

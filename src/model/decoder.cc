@@ -196,11 +196,10 @@ LogitsView Decoder::logits(std::span<const DecoderStep> steps, Scratch& s,
     const int64_t first = sequence.first_row + sequence.rows - count;
     const auto values =
         s.x.subspan(static_cast<size_t>(first * width), static_cast<size_t>(count * width));
-    ops_->rms_norm(
-        {.x = values,
-         .weight = weights_.norm.weight,
-         .epsilon = config_.rms_norm_eps,
-         .y = s.normed.subspan(static_cast<size_t>(wanted * width), values.size())});
+    ops_->rms_norm({.x = values,
+                    .weight = weights_.norm.weight,
+                    .epsilon = config_.rms_norm_eps,
+                    .y = s.normed.subspan(static_cast<size_t>(wanted * width), values.size())});
     wanted += count;
   }
   DecoderWorkspace::Memory& memory = *workspace.memory_;
