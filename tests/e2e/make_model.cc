@@ -6,8 +6,8 @@
 #include "engine/testing/endless_model.h"
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "make_model: expected one folder, got %d\n", argc - 1);
+  if (argc != 2 || argv[1][0] == '-') {
+    std::fprintf(stderr, "usage: make_model FOLDER\n");
     return 64;
   }
   const std::filesystem::path folder = argv[1];
