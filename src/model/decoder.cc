@@ -16,8 +16,6 @@ struct DecoderWorkspace::Memory {
 
 DecoderWorkspace::DecoderWorkspace() : memory_(std::make_unique<Memory>()) {}
 DecoderWorkspace::~DecoderWorkspace() = default;
-DecoderWorkspace::DecoderWorkspace(DecoderWorkspace&&) noexcept = default;
-DecoderWorkspace& DecoderWorkspace::operator=(DecoderWorkspace&&) noexcept = default;
 
 namespace {
 

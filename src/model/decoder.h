@@ -26,7 +26,7 @@ struct DecoderStep {
   LogitRows logits = LogitRows::kLast;
 };
 
-// Logits [rows, vocabulary] in somebody else's memory.
+// Logits [rows, V] in memory that somebody else owns: a Tensor, or a DecoderWorkspace.
 class LogitsView {
  public:
   LogitsView() = default;
@@ -50,8 +50,6 @@ class DecoderWorkspace {
  public:
   DecoderWorkspace();
   ~DecoderWorkspace();
-  DecoderWorkspace(DecoderWorkspace&&) noexcept;
-  DecoderWorkspace& operator=(DecoderWorkspace&&) noexcept;
 
  private:
   friend class Decoder;

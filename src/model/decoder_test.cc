@@ -165,6 +165,21 @@ TEST_F(DecoderTest, ARaggedBatchIsItsSinglesBitForBit) {
   }
 }
 
+// What a longer pass left behind, and the growth after a shorter one, change nothing.
+TEST_F(DecoderTest, PassesInTheSameMemoryGiveTheBitsOfEachAlone) {
+  const LoadedModel loaded(folder_->path(), OpsLevel::kGeneric);
+  const Decoder& decoder = loaded.decoder();
+  DecoderWorkspace workspace;
+  for (const int64_t rows : {3, 40, 1, 17}) {
+    const std::vector<int64_t> ids = random_ids(rows, static_cast<uint64_t>(rows));
+    const SequencePages pages(layout(), rows);
+    const DecoderStep step{.kv = pages.view(), .rows = rows, .logits = LogitRows::kAll};
+    const LogitsView y = decoder.forward(decoder.embed(ids), {&step, 1}, workspace);
+    EXPECT_EQ(y.rows(), rows);
+    EXPECT_TRUE(same_bits(y.values(), run(decoder, ids))) << rows;
+  }
+}
+
 TEST_F(DecoderTest, AudioRowsStandInPlaceOfEmbeddings) {
   const LoadedModel loaded(folder_->path(), OpsLevel::kReference);
   const ModelTensors tensors = ModelTensors::open(folder_->path());
