@@ -33,7 +33,10 @@ def peer_rate(port, context, tokens, seed):
 def our_rates(program, model, contexts, tokens):
     command = [program, "bench", model, "--prefill", "0", "--audio", "0", "--batch", "1", "--decode", str(tokens), "--repeat", "1",
                "--context", ",".join(map(str, contexts)), "--json"]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode != 0:
+        raise RuntimeError(f"status {run.returncode}: {run.stderr.strip()[-300:]}")
+    report = json.loads(run.stdout)
     return {result["context"]: result["tokens_per_s"] for result in report["results"]}
 
 
@@ -62,7 +65,7 @@ def main():
                 rates[context]["peer"].append(peer_rate(port, context, options.tokens, number))
                 print(f"round {number + 1}, after {context}: ours {ours[context]:.1f} tok/s, peer {rates[context]['peer'][-1]:.1f}",
                       flush=True)
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+    except (OSError, RuntimeError) as error:
         sys.exit(f"context_peer: {error}")
     finally:
         process.terminate()

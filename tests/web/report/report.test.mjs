@@ -21,7 +21,7 @@ const LOOKS = {
   dark: { colorScheme: "dark" },
   phone: { colorScheme: "dark", viewport: { width: 360, height: 740 } },
 };
-// Whatever a page can hold stands in one of the last two.
+// Every kind of part stands in one of the last two, but for what only a killed run shows.
 const PAGES = {
   "sft/report.html": ["light"],
   "killed.html": ["phone"],
