@@ -259,39 +259,64 @@ void finish(const QuantizedProduct& p, const Vec& sum, int64_t row, int64_t outp
   store(result, p.y + row * p.outputs + output);
 }
 
-// Weights are read once, in order. The hardware's prefetch ends at every 4 KiB page, so the second
-// level is filled from further ahead, and the first level from there.
-template <int64_t kBytes>
-[[gnu::always_inline]] inline void prefetch_stream(const std::byte* p) {
-  constexpr int64_t kFar = 8192, kNear = 1024, kLine = 64;  // bytes
-#pragma GCC unroll 64
-  for (int64_t line = 0; line < kBytes; line += kLine) {
-    __builtin_prefetch(p + kFar + line, 0, 2);
-    __builtin_prefetch(p + kNear + line, 0, 3);
+// Weights are read once. One core brings more from memory where it follows several streams, and
+// where each is asked for ahead of time, little by little: the hardware's prefetch ends at every
+// 4 KiB page, and requests in bursts have to wait for each other. Formats whose blocks span KiBs
+// are read in one stream, from far ahead, because unpacking a block asks for all of it.
+template <typename Format>
+constexpr bool kShortBlocks = Format::kStrips == 1;
+template <typename Format>
+constexpr int64_t kBytesAhead = kShortBlocks<Format> ? 1024 : 8192;
+
+template <typename Format>
+[[gnu::always_inline]] inline void prefetch_strip(const std::byte* block, int64_t strip) {
+  constexpr int64_t kBytes = Format::kBytes / Format::kStrips, kLine = 64;
+  const std::byte* ahead = block + strip * kBytes + kBytesAhead<Format>;
+#pragma GCC unroll 16
+  for (int64_t line = 0; line < kBytes; line += kLine) __builtin_prefetch(ahead + line, 0, 3);
+}
+
+// A few rows: the weights are unpacked into registers on their way from memory. The parts of
+// kStreams tiles are read side by side; the tiles lie `tiles_apart`.
+template <typename Format, int kRows, int kStreams>
+void multiply_streams(const QuantizedProduct& p, int64_t part, int64_t tiles_apart) {
+  const int64_t blocks = p.columns / (kStripColumns * Format::kStrips);
+  const int64_t bytes_apart = tiles_apart * blocks * Format::kBytes;
+  const std::byte* block = p.tiles + part / kTileParts * blocks * Format::kBytes;
+  const std::byte* x = p.x;
+  constexpr int64_t kXStripBytes = packed_strip_bytes<Format>(kRows);
+  Vec sums[kStreams][1][kRows] = {};
+  for (int64_t b = 0; b < blocks; ++b, block += Format::kBytes) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kStreams; ++i) {
+      const std::byte* of_stream = block + i * bytes_apart;
+      typename Format::AStrip strips[Format::kStrips];
+      Format::unpack(of_stream, part % kTileParts, strips);
+#pragma GCC unroll 1
+      for (int64_t s = 0; s < Format::kStrips; ++s) {
+        prefetch_strip<Format>(of_stream, s);
+        accumulate<Format, kRows, 1>({strips + s}, x + s * kXStripBytes, sums[i]);
+      }
+    }
+    x += Format::kStrips * kXStripBytes;
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kStreams; ++i) {
+    const int64_t output = (part + i * tiles_apart * kTileParts) * kLanes;
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) finish(p, sums[i][0][r], r, output);
   }
 }
 
-// A few rows: the weights are unpacked into registers on their way from memory.
 template <typename Format, int kRows>
 void multiply_few(const QuantizedProduct& p) {
-  const int64_t blocks = p.columns / (kStripColumns * Format::kStrips);
-  for (int64_t part = p.first_tile * kTileParts; part < p.last_tile * kTileParts; ++part) {
-    const std::byte* block = p.tiles + part / kTileParts * blocks * Format::kBytes;
-    const std::byte* x = p.x;
-    Vec sums[1][kRows] = {};
-    for (int64_t b = 0; b < blocks; ++b, block += Format::kBytes) {
-      prefetch_stream<Format::kBytes>(block);
-      typename Format::AStrip strips[Format::kStrips];
-      Format::unpack(block, part % kTileParts, strips);
-#pragma GCC unroll 1
-      for (int64_t s = 0; s < Format::kStrips; ++s) {
-        accumulate<Format, kRows, 1>({strips + s}, x, sums);
-        x += packed_strip_bytes<Format>(kRows);
-      }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) finish(p, sums[0][r], r, part * kLanes);
-  }
+  constexpr int kStreams = kShortBlocks<Format> ? kMemoryStreams : 1;
+  const int64_t tiles = (p.last_tile - p.first_tile) / kStreams;  // of a stream
+  int64_t part = p.first_tile * kTileParts;
+  for (const int64_t last = part + tiles * kTileParts; part < last; ++part)
+    multiply_streams<Format, kRows, kStreams>(p, part, tiles);
+  for (part += (kStreams - 1) * tiles * kTileParts; part < p.last_tile * kTileParts; ++part)
+    multiply_streams<Format, kRows, 1>(p, part, 0);
 }
 
 // Many rows: a piece of the weights (kPartsTogether parts, kPieceStrips strips of each) is unpacked
