@@ -199,37 +199,48 @@ void widen(const std::byte* values, DType dtype, int64_t count, float* out) {
 struct Block {
   const float* x;           // [kRows, inputs], rows x_stride apart
   const std::byte* weight;  // [kOutputs, inputs], rows weight_stride_bytes apart
-  float* y;                 // [kRows, kOutputs], rows y_stride apart
+  float* y;                 // [kRows, kOutputs], rows y_stride apart, outputs output_stride apart
   int64_t x_stride;
   int64_t weight_stride_bytes;
   int64_t y_stride;
+  int64_t output_stride;
   int64_t inputs;
   bool first;
 };
 
 template <typename Type, int kRows, int kOutputs>
+[[gnu::always_inline]] inline void multiply_vector(const Block& block, int64_t n,
+                                                   Vec (&sums)[kRows][kOutputs]) {
+  Vec weights[kOutputs];
+#pragma GCC unroll 8
+  for (int o = 0; o < kOutputs; ++o)
+    weights[o] = Type::load(block.weight + o * block.weight_stride_bytes + n * Type::kBytes);
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+    const Vec x = load(block.x + r * block.x_stride + n);
+#pragma GCC unroll 8
+    for (int o = 0; o < kOutputs; ++o) sums[r][o] = fma(x, weights[o], sums[r][o]);
+  }
+}
+
+template <typename Type, int kRows, int kOutputs>
 void multiply(const Block& block) {
   Vec sums[kRows][kOutputs] = {};
   int64_t n = 0;
-  for (; n + kLanes <= block.inputs; n += kLanes) {
-    Vec weights[kOutputs];
+  if constexpr (kRows == 1) {  // weights come from memory: each line is asked for ahead of time
+    constexpr int64_t kLine = 64 / Type::kBytes, kBytesAhead = 2048;
+    for (; n + kLine <= block.inputs; n += kLine) {
 #pragma GCC unroll 8
-    for (int o = 0; o < kOutputs; ++o) {
-      const std::byte* weight = block.weight + o * block.weight_stride_bytes + n * Type::kBytes;
-      if constexpr (kRows ==
-                    1) {  // read once, from memory: the next outputs' row to the second level
-        __builtin_prefetch(weight + kOutputs * block.weight_stride_bytes, 0, 2);
-        __builtin_prefetch(weight + 512, 0, 3);
-      }
-      weights[o] = Type::load(weight);
-    }
+      for (int o = 0; o < kOutputs; ++o)
+        __builtin_prefetch(
+            block.weight + o * block.weight_stride_bytes + n * Type::kBytes + kBytesAhead, 0, 3);
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const Vec x = load(block.x + r * block.x_stride + n);
-#pragma GCC unroll 8
-      for (int o = 0; o < kOutputs; ++o) sums[r][o] = fma(x, weights[o], sums[r][o]);
+      for (int64_t i = 0; i < kLine; i += kLanes)
+        multiply_vector<Type, kRows, kOutputs>(block, n + i, sums);
     }
   }
+  for (; n + kLanes <= block.inputs; n += kLanes)
+    multiply_vector<Type, kRows, kOutputs>(block, n, sums);
   if (const int64_t rest = block.inputs - n; rest > 0) {
 #pragma GCC unroll 8
     for (int o = 0; o < kOutputs; ++o) {
@@ -245,7 +256,7 @@ void multiply(const Block& block) {
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
     for (int o = 0; o < kOutputs; ++o) {
-      float& y = block.y[r * block.y_stride + o];
+      float& y = block.y[r * block.y_stride + o * block.output_stride];
       y = block.first ? sum(sums[r][o]) : y + sum(sums[r][o]);
     }
   }
@@ -279,8 +290,37 @@ void multiply_all(Block block, int64_t rows, int64_t outputs) {
   }
 }
 
+// One row: the weights are read once. Rows of them that lie `apart` are read side by side, because
+// one core brings more from memory where it follows several streams.
+template <typename Type, int kOutputs>
+void multiply_one_row(const LinearTile& tile, int64_t first_output, int64_t apart) {
+  for (int64_t o = first_output; o < first_output + apart; ++o) {
+    for (int64_t n = 0; n < tile.inputs; n += kInputBlock) {
+      multiply<Type, 1, kOutputs>(
+          {.x = tile.x + n,
+           .weight = tile.weight + (o * tile.inputs + n) * Type::kBytes,
+           .y = tile.y + o,
+           .x_stride = 0,
+           .weight_stride_bytes = apart * tile.inputs * Type::kBytes,
+           .y_stride = 0,
+           .output_stride = apart,
+           .inputs = n + kInputBlock < tile.inputs ? kInputBlock : tile.inputs - n,
+           .first = n == 0});
+    }
+  }
+}
+
 template <typename Type>
-void linear_as(const LinearTile& tile) {
+void linear_one_row(const LinearTile& tile) {
+  const int64_t outputs = tile.last_output - tile.first_output;
+  const int64_t apart = outputs / kOutputTile;
+  const int64_t rest = outputs % kOutputTile;
+  multiply_one_row<Type, kOutputTile>(tile, tile.first_output, apart);
+  multiply_one_row<Type, 1>(tile, tile.last_output - rest, rest);
+}
+
+template <typename Type>
+void linear_rows(const LinearTile& tile) {
   // Few rows: weights are widened in registers. Many: once into `widened`, then used by all rows.
   const bool widen_first = tile.rows > kRowTile && Type::kBytes != sizeof(float);
   alignas(64) float widened[kOutputBlock * kInputBlock];
@@ -296,6 +336,7 @@ void linear_as(const LinearTile& tile) {
                   .x_stride = tile.inputs,
                   .weight_stride_bytes = tile.inputs * Type::kBytes,
                   .y_stride = tile.outputs,
+                  .output_stride = 1,
                   .inputs = inputs,
                   .first = n == 0};
       if (!widen_first) {
@@ -310,10 +351,16 @@ void linear_as(const LinearTile& tile) {
       block.weight_stride_bytes = kInputBlock * static_cast<int64_t>(sizeof(float));
       multiply_all<F32>(block, tile.rows, outputs);
     }
-    if (tile.bias == nullptr) continue;
-    for (int64_t r = 0; r < tile.rows; ++r) {
-      for (int64_t i = o; i < o + outputs; ++i) tile.y[r * tile.outputs + i] += tile.bias[i];
-    }
+  }
+}
+
+template <typename Type>
+void linear_as(const LinearTile& tile) {
+  tile.rows == 1 ? linear_one_row<Type>(tile) : linear_rows<Type>(tile);
+  if (tile.bias == nullptr) return;
+  for (int64_t r = 0; r < tile.rows; ++r) {
+    for (int64_t o = tile.first_output; o < tile.last_output; ++o)
+      tile.y[r * tile.outputs + o] += tile.bias[o];
   }
 }
 
