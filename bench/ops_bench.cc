@@ -1,8 +1,8 @@
 // Single operations at every level of vectors that this processor has, on the shapes of
 // ops/testing/op_cases.h. STAPES_BENCH_THREADS: threads to compute with (else all cores).
 //   ops_bench --benchmark_filter='linear/avx512.*/Q4_0/.*/1/'
-// Names: linear/LEVEL/TYPE/MATRIX/ROWS/real_time, and operation/LEVEL/CASE/real_time for the
-// others.
+// Names: linear/LEVEL/TYPE/MATRIX/ROWS/real_time, attention_paged/LEVEL/TYPE/CASE/real_time, and
+// operation/LEVEL/CASE/real_time for the others.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -120,23 +120,30 @@ void linear(benchmark::State& state, const Ops& ops, WeightRing& ring, int64_t r
   count(state, static_cast<int64_t>(first.size_bytes()), 2 * rows * first.element_count());
 }
 
-void attention_paged(benchmark::State& state, const Ops& ops, const PagedAttentionCase& c) {
-  const KvLayout layout{.layers = 1, .kv_heads = c.kv_heads, .head_width = c.head_width};
+// Layers take turns, so that a long context comes from memory.
+void attention_paged(benchmark::State& state, const Ops& ops, DType dtype,
+                     const PagedAttentionCase& c) {
+  const KvLayout layout{
+      .layers = 24, .kv_heads = c.kv_heads, .head_width = c.head_width, .dtype = dtype};
   const SyntheticContext context(ops, layout, c.sequences, c.context + c.rows, c.context + c.rows);
   std::vector<KvView> views;
-  std::vector<RaggedSequence> sequences;
   for (int64_t i = 0; i < c.sequences; ++i) views.push_back(context.view(i));
-  for (int64_t i = 0; i < c.sequences; ++i) {
-    sequences.push_back({.first_row = i * c.rows,
-                         .rows = c.rows,
-                         .start_position = c.context,
-                         .kv = views[static_cast<size_t>(i)].layer(0)});
+  std::vector<std::vector<RaggedSequence>> layers(static_cast<size_t>(layout.layers));
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    for (int64_t i = 0; i < c.sequences; ++i) {
+      layers[layer].push_back(
+          {.first_row = i * c.rows,
+           .rows = c.rows,
+           .start_position = c.context,
+           .kv = views[static_cast<size_t>(i)].layer(static_cast<int64_t>(layer))});
+    }
   }
   const std::vector<float> q = random_values(c.sequences * c.rows * c.heads * c.head_width);
   std::vector<float> y(q.size());
+  size_t next_layer = 0;
   for (auto _ : state) {
     ops.attention_paged({.q = q,
-                         .sequences = sequences,
+                         .sequences = layers[next_layer++ % layers.size()],
                          .heads = c.heads,
                          .kv_heads = c.kv_heads,
                          .head_width = c.head_width,
@@ -144,7 +151,8 @@ void attention_paged(benchmark::State& state, const Ops& ops, const PagedAttenti
     benchmark::DoNotOptimize(y.data());
   }
   const int64_t visible = c.rows * c.context + c.rows * (c.rows + 1) / 2;
-  count(state, SyntheticContext::size_bytes(layout, c.sequences, c.context + c.rows),
+  count(state,
+        SyntheticContext::size_bytes(layout, c.sequences, c.context + c.rows) / layout.layers,
         c.sequences * 4 * c.heads * c.head_width * visible);
 }
 
@@ -239,10 +247,12 @@ void add_linears(Bench& bench, OpsLevel level) {
 
 void add_others(Bench& bench, OpsLevel level) {
   for (const PagedAttentionCase& c : testing::kPagedAttentionCases) {
-    add(fmt::format("attention_paged/{}/{}", name(level), c.name),
-        [&bench, level, c](benchmark::State& state) {
-          attention_paged(state, bench.ops(level), c);
-        });
+    for (const DType dtype : {DType::kF32, DType::kBF16, DType::kI8}) {
+      add(fmt::format("attention_paged/{}/{}/{}", name(level), name(dtype), c.name),
+          [&bench, level, dtype, c](benchmark::State& state) {
+            attention_paged(state, bench.ops(level), dtype, c);
+          });
+    }
   }
   for (const BidirectionalAttentionCase& c : testing::kBidirectionalAttentionCases) {
     add(fmt::format("attention_bidirectional/{}/{}", name(level), c.name),

@@ -61,7 +61,7 @@ void score_tile(const AttentionChunk& c, const KeyBlock& block, int64_t query, i
 #pragma GCC unroll 8
     for (int v = 0; v < kVectorTile; ++v)
       key[v] = Type::load(block.vectors[v] + i * block.stride_bytes);
-    if (ahead != nullptr) {
+    if (ahead != nullptr && i * ahead->stride_bytes % kLineBytes == 0) {
 #pragma GCC unroll 8
       for (int v = 0; v < kVectorTile; ++v)
         __builtin_prefetch(ahead->vectors[v] + i * ahead->stride_bytes);
@@ -137,7 +137,7 @@ void value_tile(const AttentionChunk& c, const ValueBlock& block, int64_t query,
         const std::byte* ahead = block.runs[run / kKeyRun + 2] + column * Type::kBytes +
                                  key % kKeyRun * block.stride_bytes;
 #pragma GCC unroll 8
-        for (int64_t line = 0; line < kVectors * kLanes * Type::kBytes; line += 64)
+        for (int64_t line = 0; line < kVectors * kLanes * Type::kBytes; line += kLineBytes)
           __builtin_prefetch(ahead + line);
       }
       Vec part[kVectors];

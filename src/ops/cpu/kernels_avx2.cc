@@ -30,6 +30,11 @@ inline Vec load_f16(const std::byte* p) {
   return (Vec)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 
+inline Vec load_bf16(const std::byte* p) {
+  const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return (Vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16);
+}
+
 #include "ops/cpu/kernels_body.h"
 
 #include "ops/cpu/attention_body.h"

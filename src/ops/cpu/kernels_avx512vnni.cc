@@ -32,6 +32,11 @@ inline Vec load_f16(const std::byte* p) {
   return (Vec)_mm512_maskz_cvtph_ps(0xffff, half);
 }
 
+inline Vec load_bf16(const std::byte* p) {
+  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return (Vec)_mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, half), 16);
+}
+
 #include "ops/cpu/kernels_body.h"
 
 #include "ops/cpu/attention_body.h"

@@ -1,7 +1,7 @@
 // The kernels of one level. Included once by each kernels_LEVEL.cc, inside its anonymous namespace
-// and after it has defined kLanes, kRowTile, Vec, splat(), fma() and load_f16(). No includes here:
-// standard headers must be read before a level's instructions are switched on, or their inline
-// functions could end up in the program with instructions that the processor lacks.
+// and after it has defined kLanes, kRowTile, Vec, splat(), fma(), load_f16() and load_bf16(). No
+// includes here: standard headers must be read before a level's instructions are switched on, or
+// their inline functions could end up in the program with instructions that the processor lacks.
 //
 // Every output is summed in an order that depends on its own length only, not on how many rows,
 // heads or outputs are computed together: a row has the same bits alone and in any batch.
@@ -11,6 +11,7 @@ using VecI8 = int8_t __attribute__((vector_size(kLanes)));
 using VecI16 = int16_t __attribute__((vector_size(kLanes * sizeof(int16_t))));
 using VecU16 = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 
+constexpr int64_t kLineBytes = 64;     // what memory gives at once
 constexpr int64_t kInputBlock = 1024;  // x of a row tile stays in the first-level cache
 constexpr int64_t kOutputTile = 4;     // outputs whose sums are in registers at a time
 constexpr int64_t kOutputBlock =
@@ -57,11 +58,7 @@ struct F32 {
 
 struct BF16 {
   static constexpr int64_t kBytes = 2;
-  static Vec load(const std::byte* p) {
-    VecU16 half;
-    std::memcpy(&half, p, sizeof(half));
-    return bits_as<Vec>(__builtin_convertvector(half, VecI) << 16);
-  }
+  static Vec load(const std::byte* p) { return load_bf16(p); }
 };
 
 struct F16 {
@@ -228,7 +225,7 @@ void multiply(const Block& block) {
   Vec sums[kRows][kOutputs] = {};
   int64_t n = 0;
   if constexpr (kRows == 1) {  // weights come from memory: each line is asked for ahead of time
-    constexpr int64_t kLine = 64 / Type::kBytes, kBytesAhead = 2048;
+    constexpr int64_t kLine = kLineBytes / Type::kBytes, kBytesAhead = 2048;
     for (; n + kLine <= block.inputs; n += kLine) {
 #pragma GCC unroll 8
       for (int o = 0; o < kOutputs; ++o)

@@ -20,14 +20,19 @@ inline Vec fma(const Vec& a, const Vec& b, const Vec& c) {
   return a * b + c;
 }
 
+using Half = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
+using Word = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
+
+inline Word load_halves(const std::byte* p) {
+  Half half;
+  std::memcpy(&half, p, sizeof(half));
+  return __builtin_convertvector(half, Word);
+}
+
 // The f16 bits moved to f32's places are the value · 2^-112, small numbers included; infinity and
 // NaN get f32's largest exponent.
 inline Vec load_f16(const std::byte* p) {
-  using Half = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
-  using Word = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
-  Half half;
-  std::memcpy(&half, p, sizeof(half));
-  const Word bits = __builtin_convertvector(half, Word);
+  const Word bits = load_halves(p);
   const Word magnitude = (bits & 0x7fff) << 13;
   Vec value;
   std::memcpy(&value, &magnitude, sizeof(value));
@@ -37,6 +42,13 @@ inline Vec load_f16(const std::byte* p) {
   result |= (bits & 0x7c00) == 0x7c00 ? (Word{} + 0x7f800000) : Word{};
   result |= (bits & 0x8000) << 16;
   std::memcpy(&value, &result, sizeof(value));
+  return value;
+}
+
+inline Vec load_bf16(const std::byte* p) {
+  const Word bits = load_halves(p) << 16;
+  Vec value;
+  std::memcpy(&value, &bits, sizeof(value));
   return value;
 }
 

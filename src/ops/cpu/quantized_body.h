@@ -270,10 +270,10 @@ constexpr int64_t kBytesAhead = kShortBlocks<Format> ? 1024 : 8192;
 
 template <typename Format>
 [[gnu::always_inline]] inline void prefetch_strip(const std::byte* block, int64_t strip) {
-  constexpr int64_t kBytes = Format::kBytes / Format::kStrips, kLine = 64;
+  constexpr int64_t kBytes = Format::kBytes / Format::kStrips;
   const std::byte* ahead = block + strip * kBytes + kBytesAhead<Format>;
 #pragma GCC unroll 16
-  for (int64_t line = 0; line < kBytes; line += kLine) __builtin_prefetch(ahead + line, 0, 3);
+  for (int64_t line = 0; line < kBytes; line += kLineBytes) __builtin_prefetch(ahead + line, 0, 3);
 }
 
 // A few rows: the weights are unpacked into registers on their way from memory. The parts of
@@ -371,12 +371,12 @@ void multiply_piece(const QuantizedProduct& p, const Piece<Format>& piece, int64
   for (int64_t s = 0; s < count; ++s, x += kStripBytes) {
     // A group's part of a piece is too short for the hardware to foresee the next one.
 #pragma GCC unroll 8
-    for (int64_t line = 0; line < kStripBytes; line += 64)
+    for (int64_t line = 0; line < kStripBytes; line += kLineBytes)
       __builtin_prefetch(x + next_group + line, 0, 3);
     if (ahead != nullptr) {
       constexpr int64_t kWeightBytes = Format::kBytes / Format::kStrips;
 #pragma GCC unroll 16
-      for (int64_t line = 0; line < kWeightBytes; line += 64)
+      for (int64_t line = 0; line < kWeightBytes; line += kLineBytes)
         __builtin_prefetch(ahead + s * kWeightBytes + line, 0, 2);
     }
     const typename Format::AStrip* strips[kParts];
