@@ -1,6 +1,6 @@
 // Products with 16-bit float weights as products of 16-bit integers, for one level; and the choice
-// among all formats. Included by the kernels_LEVEL.cc of the levels after quantized_body.h, once
-// the level has defined dot2().
+// among all formats. Included by the kernels_LEVEL.cc of the levels after quantized_batch_body.h,
+// once the level has defined dot2().
 //
 // Blocks of 32 columns of the weights and of x become integers of up to +-8191 with a scale of
 // their own, so that 32 products fit into 32 bits. The error is 2^-14 of a block's largest value,
@@ -91,21 +91,10 @@ void pack_int16_rows(const float* x, int64_t rows, int64_t columns, std::byte* p
   }
 }
 
-// Rows of weights lie apart, and many rows of x are what these products are for: nothing is
-// fetched.
-template <>
-const std::byte* strip_address<Int16<F16>>(const QuantizedProduct&, int64_t, int64_t) {
-  return nullptr;
-}
-template <>
-const std::byte* strip_address<Int16<BF16>>(const QuantizedProduct&, int64_t, int64_t) {
-  return nullptr;
-}
-
 // Unpacks strips [first, first + count) of `parts` parts.
 template <typename Type>
 void unpack_piece(const QuantizedProduct& p, int64_t first_part, int64_t parts, int64_t first_strip,
-                  int64_t count, Piece<Int16<Type>>& piece) {
+                  int64_t count, Piece<Int16<Type>, kPieceStrips<Int16<Type>>>& piece) {
   const int64_t stride_bytes = p.columns * Type::kBytes;
   for (int64_t i = 0; i < parts; ++i) {
     const std::byte* weight = p.tiles + (first_part + i) * kLanes * stride_bytes;

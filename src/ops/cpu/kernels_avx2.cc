@@ -60,6 +60,8 @@ constexpr int kMemoryStreams = 4;
 
 #include "ops/cpu/quantized_body.h"
 
+#include "ops/cpu/quantized_batch_body.h"
+
 #include "ops/cpu/int16_body.h"
 
 #include "ops/cpu/integer_attention_body.h"
