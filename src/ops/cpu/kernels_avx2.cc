@@ -50,6 +50,12 @@ inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {
   return acc + (VecI)_mm256_madd_epi16(even, x_even) + (VecI)_mm256_madd_epi16(odd, x_odd);
 }
 
+// The same for weights of at most 128: the sum of two products fits into 16 bits.
+inline VecI dot4_small(const VecI& acc, const VecI& weights, int32_t x) {
+  const __m256i pairs = _mm256_maddubs_epi16((__m256i)weights, _mm256_set1_epi32(x));
+  return acc + (VecI)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
 // acc[lane] += Σ of the lane's two 16-bit numbers times the two of x.
 inline VecI dot2(const VecI& acc, const VecI& weights, int32_t x) {
   return acc + (VecI)_mm256_madd_epi16((__m256i)weights, _mm256_set1_epi32(x));

@@ -52,6 +52,12 @@ inline VecI dot4(const VecI& acc, const VecI& weights, int32_t x) {
   return acc + (VecI)_mm512_madd_epi16(even, x_even) + (VecI)_mm512_madd_epi16(odd, x_odd);
 }
 
+// The same for weights of at most 128: the sum of two products fits into 16 bits.
+inline VecI dot4_small(const VecI& acc, const VecI& weights, int32_t x) {
+  const __m512i pairs = _mm512_maddubs_epi16((__m512i)weights, _mm512_set1_epi32(x));
+  return acc + (VecI)_mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+}
+
 // acc[lane] += Σ of the lane's two 16-bit numbers times the two of x.
 inline VecI dot2(const VecI& acc, const VecI& weights, int32_t x) {
   return acc + (VecI)_mm512_madd_epi16((__m512i)weights, _mm512_set1_epi32(x));

@@ -63,6 +63,11 @@ inline VecI dot4(VecI acc, const VecI& weights, int32_t x) {
   return acc;
 }
 
+// The same for weights of at most 128.
+inline VecI dot4_small(const VecI& acc, const VecI& weights, int32_t x) {
+  return dot4(acc, weights, x);
+}
+
 // acc[lane] += Σ of the lane's two 16-bit numbers times the two of x.
 inline VecI dot2(const VecI& acc, const VecI& weights, int32_t x) {
   return acc + ((weights << 16) >> 16) * static_cast<int16_t>(x) + (weights >> 16) * (x >> 16);

@@ -1,5 +1,6 @@
 // Products with quantized weights (tensor/quantized.h), for one level. Included by the
-// kernels_LEVEL.cc of the levels after kernels_body.h and after the level has defined dot4().
+// kernels_LEVEL.cc of the levels after kernels_body.h, once the level has defined dot4() and
+// dot4_small().
 //
 // Rows of x are quantized to 8 bits in blocks of 32 with a scale of their own, so that a block's
 // product is a sum of integers, which is exact. What is then summed over the blocks in f32 is
@@ -85,7 +86,7 @@ struct Q4_0 {
   static constexpr bool kMinimum = false;
 
   [[gnu::always_inline]] static VecI dot(const VecI& sum, const VecI& weights, int32_t x) {
-    return dot4(sum, weights, x);
+    return dot4_small(sum, weights, x);
   }
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part, Strip<1>* strip) {
     strip->scale[0] = load_f16(block + part * kLanes * 2);
@@ -110,7 +111,7 @@ struct Q4_K {
   static constexpr bool kMinimum = true;
 
   [[gnu::always_inline]] static VecI dot(const VecI& sum, const VecI& weights, int32_t x) {
-    return dot4(sum, weights, x);
+    return dot4_small(sum, weights, x);
   }
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part,
                                             Strip<2>* strips) {
@@ -158,7 +159,7 @@ struct Q6_K {
   // Each half of 128 weights: low[64] holds the low nibbles of strips 0, 1 and then, above them, of
   // strips 2, 3; high[32] holds two bits of the four strips, lowest bits first.
   [[gnu::always_inline]] static VecI dot(const VecI& sum, const VecI& weights, int32_t x) {
-    return dot4(sum, weights, x);
+    return dot4_small(sum, weights, x);
   }
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t part,
                                             Strip<2>* strips) {
