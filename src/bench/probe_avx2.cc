@@ -13,17 +13,19 @@ namespace {
 constexpr int kChains = 12;  // and two operands: what 16 registers hold
 
 uint64_t read(const std::byte* data, size_t size_bytes) {
-  constexpr int kVectors = 8;
-  __m256i sums[kVectors] = {};
-  for (size_t i = 0; i < size_bytes; i += kVectors * sizeof(__m256i)) {
-    const auto* vectors = reinterpret_cast<const __m256i*>(data + i);
-    for (size_t line = 0; line < kVectors * sizeof(__m256i); line += 64)
-      _mm_prefetch(reinterpret_cast<const char*>(data + i + kReadRunBytes + line), _MM_HINT_T0);
-#pragma GCC unroll 8
-    for (int j = 0; j < kVectors; ++j)
-      sums[j] = _mm256_xor_si256(sums[j], _mm256_load_si256(vectors + j));
+  const size_t stream_bytes = size_bytes / kReadStreams;
+  __m256i sums[2 * kReadStreams] = {};
+  for (size_t i = 0; i < stream_bytes; i += 64) {
+#pragma GCC unroll 4
+    for (size_t j = 0; j < kReadStreams; ++j) {
+      const std::byte* line = data + j * stream_bytes + i;
+      const auto* halves = reinterpret_cast<const __m256i*>(line);
+      _mm_prefetch(reinterpret_cast<const char*>(line + kReadAheadBytes), _MM_HINT_T0);
+      sums[2 * j] = _mm256_xor_si256(sums[2 * j], _mm256_load_si256(halves));
+      sums[2 * j + 1] = _mm256_xor_si256(sums[2 * j + 1], _mm256_load_si256(halves + 1));
+    }
   }
-  for (int j = 1; j < kVectors; ++j) sums[0] = _mm256_xor_si256(sums[0], sums[j]);
+  for (size_t j = 1; j < 2 * kReadStreams; ++j) sums[0] = _mm256_xor_si256(sums[0], sums[j]);
   return static_cast<uint64_t>(sums[0][0]);
 }
 

@@ -13,18 +13,17 @@ namespace {
 constexpr int kChains = 16;  // more than latency times throughput; 32 registers hold them
 
 uint64_t read(const std::byte* data, size_t size_bytes) {
-  constexpr int kVectors = 8;
-  __m512i sums[kVectors] = {};
-  for (size_t i = 0; i < size_bytes; i += kVectors * sizeof(__m512i)) {
-    const std::byte* run = data + i;
-#pragma GCC unroll 8
-    for (int j = 0; j < kVectors; ++j) {
-      const std::byte* vector = run + static_cast<size_t>(j) * sizeof(__m512i);
-      _mm_prefetch(reinterpret_cast<const char*>(vector + kReadRunBytes), _MM_HINT_T0);
+  const size_t stream_bytes = size_bytes / kReadStreams;
+  __m512i sums[kReadStreams] = {};
+  for (size_t i = 0; i < stream_bytes; i += sizeof(__m512i)) {
+#pragma GCC unroll 4
+    for (size_t j = 0; j < kReadStreams; ++j) {
+      const std::byte* vector = data + j * stream_bytes + i;
+      _mm_prefetch(reinterpret_cast<const char*>(vector + kReadAheadBytes), _MM_HINT_T0);
       sums[j] = _mm512_xor_si512(sums[j], _mm512_load_si512(vector));
     }
   }
-  for (int j = 1; j < kVectors; ++j) sums[0] = _mm512_xor_si512(sums[0], sums[j]);
+  for (size_t j = 1; j < kReadStreams; ++j) sums[0] = _mm512_xor_si512(sums[0], sums[j]);
   return static_cast<uint64_t>(sums[0][0]);
 }
 

@@ -12,16 +12,17 @@ using Floats = float __attribute__((vector_size(16)));
 using Shorts = int16_t __attribute__((vector_size(16)));
 
 uint64_t read(const std::byte* data, size_t size_bytes) {
-  std::array<Words, 4> sums = {};
-  for (size_t i = 0; i < size_bytes; i += sizeof sums) {
-    __builtin_prefetch(data + i + kReadRunBytes);
-    for (size_t j = 0; j < sums.size(); ++j) {
-      Words words;
-      std::memcpy(&words, data + i + j * sizeof words, sizeof words);
-      sums[j] ^= words;
+  const size_t stream_bytes = size_bytes / kReadStreams;
+  std::array<Words, 4> line = {};
+  Words sum = {};
+  for (size_t i = 0; i < stream_bytes; i += sizeof line) {
+    for (size_t j = 0; j < kReadStreams; ++j) {
+      const std::byte* from = data + j * stream_bytes + i;
+      __builtin_prefetch(from + kReadAheadBytes);
+      std::memcpy(line.data(), from, sizeof line);
+      sum ^= (line[0] ^ line[1]) ^ (line[2] ^ line[3]);
     }
   }
-  const Words sum = sums[0] ^ sums[1] ^ sums[2] ^ sums[3];
   return sum[0] ^ sum[1];
 }
 

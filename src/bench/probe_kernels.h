@@ -8,11 +8,14 @@
 
 namespace stapes {
 
-// Bytes are read in runs of this length.
-inline constexpr size_t kReadRunBytes = 4096;
+// A core brings more from memory where it follows several streams, each asked for ahead of time.
+inline constexpr size_t kReadStreams = 4;
+inline constexpr size_t kReadAheadBytes = 2048;  // also read (but not used) beyond the end
+// What is read is a multiple of this.
+inline constexpr size_t kReadRunBytes = kReadStreams * 4096;
 
-// Reads size_bytes (whole runs, aligned to 64 bytes) once, in order. The result only keeps the
-// reads alive.
+// Reads size_bytes (whole runs, aligned to 64 bytes) once: kReadStreams equal parts side by side,
+// each in order. The result only keeps the reads alive.
 using ReadKernel = uint64_t (*)(const std::byte* data, size_t size_bytes);
 
 // Multiplies and adds in registers, in chains that don't wait for each other.
