@@ -44,6 +44,17 @@ KeyBlock widen_keys(const AttentionChunk& c, const KeyBlock& narrow, float* wide
   return block;
 }
 
+// What is fetched beside the last block of keys: the first runs of values, whose bytes are walked
+// in as many steps as a key has components.
+template <typename Type>
+KeyBlock first_values(const AttentionChunk& c) {
+  KeyBlock block;
+  block.stride_bytes = kKeyRun * Type::kBytes;
+  const int64_t last = (c.keys - 1) / kKeyRun;
+  for (int v = 0; v < kVectorTile; ++v) block.vectors[v] = c.value_runs[v < last ? v : last];
+  return block;
+}
+
 // scores[query, key] = q[query] · key for kQueries queries and the keys of a block.
 // `ahead`, where given: the next block, which is fetched meanwhile.
 template <typename Type, int kQueries>
@@ -213,7 +224,8 @@ void attend_chunk_as(const AttentionChunk& c) {
   alignas(64) float widened[kMostWidened * kBlockKeys];
   for (int64_t first = 0; first < c.keys; first += kBlockKeys) {
     KeyBlock block = key_block<Type>(c, first);
-    const KeyBlock next = key_block<Type>(c, first + kBlockKeys);
+    const KeyBlock next = first + kBlockKeys < c.keys ? key_block<Type>(c, first + kBlockKeys)
+                                                      : first_values<Type>(c);
     if (widen) block = widen_keys<Type>(c, block, widened);
     for_query_tiles(c.queries, [&]<int kQueries>(int64_t query) {
       const KeyBlock* ahead = query == 0 ? &next : nullptr;

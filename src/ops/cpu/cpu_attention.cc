@@ -67,12 +67,17 @@ HeadMemory paged_head(const KvPages& kv, int64_t head, int64_t width, int64_t fi
                     .value_runs = {},
                     .key_stride_bytes = slot.key_stride_bytes(),
                     .value_stride_bytes = slot.value_stride_bytes()};
+  const auto runs = static_cast<size_t>((last_key - first_key + kKeyRun - 1) / kKeyRun);
+  memory.key_runs.reserve(runs);
+  memory.value_runs.reserve(runs);
   for (int64_t token = first_key; token < last_key; token += kKeyRun) {
     memory.key_runs.push_back(slot.key(token));
     memory.value_runs.push_back(slot.value(token));
   }
   if (is_integer_kv(kv.dtype)) {
     memory.key_scale_stride = kv.page_tokens;
+    memory.key_scale_runs.reserve(runs);
+    memory.value_scale_runs.reserve(runs);
     for (int64_t token = first_key; token < last_key; token += kKeyRun) {
       memory.key_scale_runs.push_back(slot.key_scale(token));
       memory.value_scale_runs.push_back(slot.value_scale(token));
@@ -249,6 +254,9 @@ void CpuOps::run(const op::AttentionPaged& args) const {
     });
     return;
   }
+  std::vector<QueryBlock> queries;
+  queries.reserve(blocks.size());
+  for (const PagedBlock& block : blocks) queries.push_back(queries_of(args, block));
   std::vector<Seen> seen(static_cast<size_t>(chunks), Seen(0, 0));
   for_chunks(chunks, mean_cost, [&](int64_t begin, int64_t end) {
     ChunkScratch scratch;
@@ -259,14 +267,13 @@ void CpuOps::run(const op::AttentionPaged& args) const {
       const HeadMemory memory =
           memory_of(blocks[b], of_block * kChunkKeys, (of_block + 1) * kChunkKeys);
       seen[static_cast<size_t>(chunk)] =
-          attend_one_chunk(kernels_, queries_of(args, blocks[b]), memory, of_block, scratch);
+          attend_one_chunk(kernels_, queries[b], memory, of_block, scratch);
     }
   });
   ChunkScratch scratch;
   for (size_t b = 0; b < blocks.size(); ++b) {
     const auto own = std::span(seen).subspan(static_cast<size_t>(first_chunk[b]));
-    const QueryBlock queries = queries_of(args, blocks[b]);
-    write_block(args, blocks[b], attend_all(kernels_, queries, {}, scratch, own));
+    write_block(args, blocks[b], attend_all(kernels_, queries[b], {}, scratch, own));
   }
 }
 
