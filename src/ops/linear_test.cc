@@ -28,7 +28,10 @@ struct LinearCase {
 std::vector<LinearCase> linear_cases() {
   std::vector<LinearCase> cases;
   for (int64_t inputs = 1; inputs <= 35; ++inputs) cases.push_back({1 + inputs % 6, inputs, 5});
-  for (int64_t outputs = 1; outputs <= 36; ++outputs) cases.push_back({3, 20, outputs, false});
+  for (int64_t outputs = 1; outputs <= 36; ++outputs) {
+    cases.push_back({1, 70, outputs});
+    cases.push_back({3, 20, outputs, false});
+  }
   for (int64_t rows = 1; rows <= 13; ++rows) cases.push_back({rows, 37, 18});
   for (const int64_t inputs : {1023, 1024, 1025, 1040, 2100}) {
     cases.push_back({1, inputs, 7});

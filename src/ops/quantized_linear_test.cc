@@ -106,8 +106,8 @@ struct Case {
   int64_t rows, blocks, tiles;
 };
 
-// All remainders of a group of 8 rows, of a piece of 32 strips and 4 tiles, and both sides of the
-// border between few and many rows.
+// All remainders of a group of 4 rows, of 4 streams of tiles (few rows), of a piece of 8 strips (a
+// batch) or 16 (many rows) and 3 parts, and both sides of the borders between the three.
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (int64_t rows = 1; rows <= 17; ++rows) all.push_back({rows, 1, 1});
@@ -115,7 +115,13 @@ std::vector<Case> cases() {
     all.push_back({1, blocks, 2});
     all.push_back({9, blocks, 5});
   }
-  for (int64_t tiles = 1; tiles <= 9; ++tiles) all.push_back({11, 2, tiles});
+  for (int64_t rows = 63; rows <= 68; ++rows) all.push_back({rows, 5, 4});
+  for (int64_t tiles = 1; tiles <= 9; ++tiles) {
+    all.push_back({1 + tiles % 4, 3, tiles});
+    all.push_back({11, 2, tiles});
+    all.push_back({66, 2, tiles});
+  }
+  for (int64_t blocks = 4; blocks <= 19; ++blocks) all.push_back({5, blocks, 4});
   return all;
 }
 
@@ -159,7 +165,7 @@ TEST(QuantizedLinear, EveryLevelIsTheSlowTwinForAllRemainders) {
 TEST(QuantizedLinear, RowsHaveTheSameBitsAloneInAnyBatchAndWithAnyThreads) {
   Rng rng(2);
   for (const DType dtype : kFormats) {
-    const int64_t columns = 1280, outputs = 11 * kTileRows, rows = 37;
+    const int64_t columns = 1280, outputs = 11 * kTileRows, rows = 70;
     const RandomTiles weight(rng, dtype, outputs, columns);
     const std::vector<float> x = random_values(rng, rows * columns);
     for (const OpsLevel level : supported_ops_levels()) {

@@ -27,8 +27,16 @@ serve() {
   failed "the server did not start"
 }
 
-# ends STATUS: the server ends by itself with it.
+# ends STATUS: the server ends by itself with it, within a minute.
 ends() {
+  for ((i = 0; i < 3000; ++i)); do
+    kill -0 "$server" 2>/dev/null || break
+    sleep 0.02
+  done
+  if kill -0 "$server" 2>/dev/null; then
+    cp log err; : >out
+    failed "the server did not end"
+  fi
   status=0
   wait "$server" || status=$?
   server=
@@ -88,7 +96,7 @@ has log "my-own-id" "GET /v1/models 200" "POST /v1/chat/completions 200"
 # Running answers are ended (this one takes some seconds to read), others refused; then the end comes by itself.
 serve "$ENDLESS_MODEL"
 : >stream
-curl -sSN --limit-rate 400k "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "temperature": 0, "max_tokens": 6000, "stream": true}' \
+curl -sSN --max-time 60 --limit-rate 400k "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "temperature": 0, "max_tokens": 6000, "stream": true}' \
   "$url/v1/chat/completions" >stream 2>curl-err &
 client=$!
 wait_for "data: " stream
@@ -105,7 +113,7 @@ has stream '"finish_reason":"length"' 'data: [DONE]'
 # A second signal does not wait.
 serve "$ENDLESS_MODEL"
 : >stream
-curl -sSN "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "max_tokens": 60000, "stream": true}' \
+curl -sSN --max-time 60 "${json[@]}" --data '{"messages": [{"role": "user", "content": "go on"}], "max_tokens": 60000, "stream": true}' \
   "$url/v1/chat/completions" >stream 2>curl-err &
 client=$!
 wait_for "data: " stream

@@ -36,6 +36,7 @@ seed() { printf "$2" >"seeds/$1"; }
 seed get '123GET /v1/models/x?y=z HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer key\r\n\r\nHEAD / HTTP/1.1\r\nHost: h\r\n\r\n'
 seed post '456POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\nhello'
 seed chunked '789POST /tokenize HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nt: u\r\n\r\nGET / HTTP/1.0\r\n\r\n'
+seed extension '789POST /tokenize HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\na4;a="\r\nhello\r\n0\r\n\r\nGET / HTTP/1.0\r\n\r\n'
 seed cors '!!!OPTIONS /tokenize HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: a, b\r\n\r\n'
 seed odd 'xyzOPTIONS * HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nConnection: close, upgrade\r\nUpgrade: websocket\r\n\r\n'
 for word in 'HTTP/1.1\x0d\x0a' 'Content-Length: ' 'Transfer-Encoding: chunked' 'Host: ' 'http://' 'Origin: ' \

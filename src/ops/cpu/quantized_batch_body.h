@@ -1,8 +1,9 @@
-// Products of more than kRowGroup rows with quantized weights, for one level. Included by the
-// kernels_LEVEL.cc of the levels after quantized_body.h.
+// Products of more than kRowGroup rows with quantized weights, for one level; and the choice by the
+// number of rows. Included by the kernels_LEVEL.cc of the levels after quantized_body.h.
+//
+// A piece of the weights (kPartsTogether parts, some strips of each) is unpacked once, stays in the
+// first-level cache, and is used by all rows.
 
-// More rows: a piece of the weights (kPartsTogether parts, some strips of each) is unpacked once,
-// stays in the first-level cache, and is used by all rows.
 template <typename Format, int64_t kCount>
 struct Piece {
   alignas(64) typename Format::AStrip strips[kPartsTogether][kCount];
@@ -148,8 +149,8 @@ struct UnpackNextPiece {
 template <typename Format>
 struct BatchPieces {
   const QuantizedProduct& p;
-  int64_t strips;  // of a part
-  int64_t last_part;
+  int64_t strips;     // of a part
+  int64_t last_part;  // where the last whole piece ends
 
   struct Place {
     int64_t part, strip;
@@ -176,39 +177,44 @@ struct BatchPieces {
   }
 };
 
+// All rows times the piece at `place`; meanwhile the one after it is unpacked into `next`.
+template <typename Format>
+void multiply_batch_piece(const BatchPieces<Format>& pieces,
+                          const typename BatchPieces<Format>::Place& place,
+                          const Piece<Format, kBatchStrips>& piece,
+                          Piece<Format, kBatchStrips>& next) {
+  const QuantizedProduct& p = pieces.p;
+  const auto next_place = pieces.after(place);
+  const int64_t count = pieces.count(place);
+  const std::byte* group = p.x;
+  int64_t i = 0;
+  for (int64_t row = 0; row < p.rows; row += kRowGroup, ++i) {
+    const int64_t rows = row + kRowGroup < p.rows ? kRowGroup : p.rows - row;
+    const int64_t strip_bytes = packed_strip_bytes<Format>(rows);
+    const auto unpacking =
+        i < kPartsTogether ? pieces.unpacking(next_place, i, next) : UnpackNextPiece<Format>{};
+    with_count(rows, [&]<int kRows>() {
+      multiply_piece<Format, kRows, kPartsTogether>(
+          p, piece, count, group + place.strip * strip_bytes, place.strip == 0,
+          place.strip + count == pieces.strips, row, place.part * kLanes, unpacking);
+    });
+    group += pieces.strips * strip_bytes;
+  }
+  for (; i < kPartsTogether; ++i) pieces.unpacking(next_place, i, next).finish(0);
+}
+
 template <typename Format>
 void multiply_batch(const QuantizedProduct& p) {
-  const int64_t strips = p.columns / kStripColumns;
   const int64_t first_part = p.first_tile * kTileParts, last_part = p.last_tile * kTileParts;
   const int64_t rest = (last_part - first_part) % kPartsTogether;
-  const BatchPieces<Format> pieces{p, strips, last_part - rest};
+  const BatchPieces<Format> pieces{p, p.columns / kStripColumns, last_part - rest};
   Piece<Format, kBatchStrips> memory[2];
-  auto *piece = &memory[0], *next_piece = &memory[1];
+  int turn = 0;
   typename BatchPieces<Format>::Place place{first_part, 0};
-  for (int64_t i = 0; i < kPartsTogether; ++i) pieces.unpacking(place, i, *piece).finish(0);
-  while (place.part < pieces.last_part) {
-    const auto next = pieces.after(place);
-    const int64_t count = pieces.count(place);
-    const std::byte* group = p.x;
-    int64_t i = 0;
-    for (int64_t row = 0; row < p.rows; row += kRowGroup, ++i) {
-      const int64_t rows = row + kRowGroup < p.rows ? kRowGroup : p.rows - row;
-      const int64_t strip_bytes = packed_strip_bytes<Format>(rows);
-      const auto unpacking =
-          i < kPartsTogether ? pieces.unpacking(next, i, *next_piece) : UnpackNextPiece<Format>{};
-      with_count(rows, [&]<int kRows>() {
-        multiply_piece<Format, kRows, kPartsTogether>(
-            p, *piece, count, group + place.strip * strip_bytes, place.strip == 0,
-            place.strip + count == strips, row, place.part * kLanes, unpacking);
-      });
-      group += strips * strip_bytes;
-    }
-    for (; i < kPartsTogether; ++i) pieces.unpacking(next, i, *next_piece).finish(0);
-    place = next;
-    auto* const multiplied = piece;
-    piece = next_piece, next_piece = multiplied;
-  }
-  for (int64_t part = last_part - rest; part < last_part; ++part)
+  for (int64_t i = 0; i < kPartsTogether; ++i) pieces.unpacking(place, i, memory[turn]).finish(0);
+  for (; place.part < pieces.last_part; place = pieces.after(place), turn = 1 - turn)
+    multiply_batch_piece(pieces, place, memory[turn], memory[1 - turn]);
+  for (int64_t part = pieces.last_part; part < last_part; ++part)
     multiply_parts<Format, 1>(p, part);
 }
 

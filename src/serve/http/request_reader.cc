@@ -2,6 +2,7 @@
 
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <cctype>
 #include <optional>
 #include <utility>
 
@@ -44,6 +45,16 @@ struct GrowingBody {
     value_type& body_;
   };
 };
+
+// Does the rest of a chunked body begin with the whole header of a chunk (but the last, which ends
+// with its trailer)?
+bool has_chunk_header(std::string_view rest) {
+  if (rest.starts_with("\r\n")) rest.remove_prefix(2);  // the end of the chunk before
+  const std::string_view line = rest.substr(0, rest.find("\r\n"));
+  const size_t digit = line.find_first_not_of('0');
+  return line.size() < rest.size() && digit < line.size() &&
+         std::isxdigit(static_cast<unsigned char>(line[digit])) != 0;
+}
 
 std::string text_of(beast::string_view view) {
   return {view.data(), view.size()};
@@ -92,6 +103,10 @@ size_t RequestReader::feed(std::string_view input) {
     if (error == http::error::need_more) {
       if (head_was_read && taken == 0 && input.size() - used > kMostChunkHeaderBytes)
         set_bad(400, "the header or the trailer of a chunk is too long");
+      // Beast waits for the quotation mark that ends an extension beyond the end of its line, and
+      // counts the chunk against the limit of the body each time that more bytes come.
+      else if (head_was_read && taken == 0 && has_chunk_header(input.substr(used)))
+        set_bad(400, "this is no HTTP request: bad chunk extension");
       break;
     }
     if (error == http::error::header_limit) {

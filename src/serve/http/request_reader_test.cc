@@ -137,6 +137,22 @@ TEST(RequestReader, RefusesWhatIsNoRequest) {
             400);
 }
 
+TEST(RequestReader, AnExtensionOfAChunkEndsWithItsLine) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string open = head + "3;a=\"\r\nabc\r\n04;b=\"\r\nabcd\r\n0\r\n\r\n";
+  for (size_t piece = 1; piece <= open.size(); ++piece) {
+    RequestReader reader({.body_bytes = 7});
+    EXPECT_EQ(feed_all(reader, open, piece), State::kBad) << piece;
+    EXPECT_EQ(reader.bad_status(), 400) << piece << " " << reader.bad_sentence();
+  }
+  const std::string closed = head + "3;a=\"b c\"\r\nabc\r\n004;b\r\nabcd\r\n0;c=\"d\"\r\n\r\n";
+  for (size_t piece = 1; piece <= closed.size(); ++piece) {
+    RequestReader reader({.body_bytes = 7});
+    ASSERT_EQ(feed_all(reader, closed, piece), State::kComplete) << piece;
+    EXPECT_EQ(reader.take().body, "abcabcd");
+  }
+}
+
 // Two servers in a row must not see different ends of a request.
 TEST(RequestReader, RefusesUnclearLengths) {
   const std::string head = "POST / HTTP/1.1\r\nHost: h\r\n";
