@@ -159,6 +159,11 @@ std::vector<std::shared_ptr<Connection>> HttpServer::Impl::living_connections() 
 }
 
 void HttpServer::Impl::tick() {
+  {
+    // A tick that was due when stop() cancelled the ticker would set it again.
+    const std::scoped_lock lock(mutex);
+    if (stopping) return;
+  }
   const HttpClock::time_point now = HttpClock::now();
   for (const auto& connection : living_connections()) connection->look_at_the_clock(now);
   ticker.expires_after(tick_time(options));
