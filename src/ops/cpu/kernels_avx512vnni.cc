@@ -57,6 +57,7 @@ inline VecI dot2(const VecI& acc, const VecI& weights, int32_t x) {
 }
 
 constexpr int kPartsTogether = 3;  // of a tile, as many as the registers hold the sums of
+// Tiles that a product of few rows reads side by side.
 constexpr int kMemoryStreams = 4;
 
 #include "ops/cpu/quantized_body.h"
