@@ -16,7 +16,8 @@ void choose(benchmark::State& state, SamplingOptions options) {
   for (float& logit : logits) logit = static_cast<float>(3 * rng.normal());
   const Sampler sampler(options, kVocabulary);
   int64_t position = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(sampler.sample(logits, position++));
+  std::vector<float> scratch;
+  for (auto _ : state) benchmark::DoNotOptimize(sampler.sample(logits, position++, scratch));
 }
 
 BENCHMARK_CAPTURE(choose, most_likely, {.temperature = 0})->Unit(benchmark::kMicrosecond);

@@ -42,7 +42,7 @@ struct ThreadPool::Team {
   std::atomic<bool> stopping = false;
   const Body* body = nullptr;
   int64_t count = 0;
-  int64_t chunk_items = 0;
+  int64_t chunks = 0;
   std::mutex error_mutex;
   std::exception_ptr error;
   std::mutex callers;
@@ -64,8 +64,7 @@ void ThreadPool::Team::run_chunk(int64_t chunk) {
   if (!failed.load(std::memory_order_relaxed)) {
     const void* outer = std::exchange(current_team, this);
     try {
-      const int64_t begin = chunk * chunk_items;
-      (*body)(begin, std::min(begin + chunk_items, count));
+      (*body)(chunk * count / chunks, (chunk + 1) * count / chunks);
     } catch (...) {
       const std::scoped_lock lock(error_mutex);
       if (!error) error = std::current_exception();
@@ -130,9 +129,8 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::parallel_for(int64_t count, int64_t smallest_chunk, const Body& body) {
   STAPES_CHECK(count >= 0 && smallest_chunk > 0);
   if (count == 0) return;
-  const int64_t wanted = threads_ * kChunksPerThread;
-  const int64_t chunk_items = std::max(smallest_chunk, (count + wanted - 1) / wanted);
-  const int64_t chunks = (count + chunk_items - 1) / chunk_items;
+  const int64_t chunks =
+      std::min(threads_ * kChunksPerThread, (count + smallest_chunk - 1) / smallest_chunk);
   if (threads_ == 1 || chunks == 1 || current_team == team_.get()) {
     body(0, count);
     return;
@@ -140,7 +138,7 @@ void ThreadPool::parallel_for(int64_t count, int64_t smallest_chunk, const Body&
   const std::scoped_lock lock(team_->callers);
   team_->body = &body;
   team_->count = count;
-  team_->chunk_items = chunk_items;
+  team_->chunks = chunks;
   team_->error = nullptr;
   team_->failed.store(false, std::memory_order_relaxed);
   team_->unfinished.store(static_cast<int32_t>(chunks), std::memory_order_relaxed);

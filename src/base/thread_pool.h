@@ -24,9 +24,9 @@ class ThreadPool {
   int threads() const { return threads_; }
 
   // Returns when all chunks are done. The first exception that a chunk throws is thrown here, after
-  // every running chunk has ended; chunks not yet begun are skipped. Chunks hold `smallest_chunk`
-  // items or more (the last may be shorter). May be called from several threads (one loop runs at a
-  // time) and from inside a body (runs in place).
+  // every running chunk has ended; chunks not yet begun are skipped. Chunks differ by one item at
+  // most; there are no more of them than `smallest_chunk` items each would make. May be called from
+  // several threads (one loop runs at a time) and from inside a body (runs in place).
   void parallel_for(int64_t count, int64_t smallest_chunk, const Body& body);
 
  private:

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -29,13 +31,20 @@ TEST(ThreadPool, EveryItemRunsExactlyOnce) {
   }
 }
 
-TEST(ThreadPool, ChunksHoldTheSmallestCountOrMore) {
+TEST(ThreadPool, ChunksAreEvenAndNoMoreThanTheirSmallestSizeAllows) {
   ThreadPool pool(4);
-  std::atomic<int64_t> short_chunks = 0;
-  pool.parallel_for(1000, 30, [&](int64_t begin, int64_t end) {
-    if (end - begin < 30 && end != 1000) ++short_chunks;
-  });
-  EXPECT_EQ(short_chunks, 0);
+  for (const int64_t count : {33, 100, 1000}) {
+    std::mutex mutex;
+    std::vector<int64_t> sizes;
+    pool.parallel_for(count, 30, [&](int64_t begin, int64_t end) {
+      const std::scoped_lock lock(mutex);
+      sizes.push_back(end - begin);
+    });
+    const auto [shortest, longest] = std::ranges::minmax(sizes);
+    EXPECT_LE(longest - shortest, 1) << count;
+    EXPECT_GT(sizes.size(), 1U) << count;
+    EXPECT_LE(static_cast<int64_t>(sizes.size()), (count + 29) / 30) << count;
+  }
 }
 
 TEST(ThreadPool, ManyShortLoopsInARow) {

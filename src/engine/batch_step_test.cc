@@ -54,8 +54,11 @@ class BatchStepTest : public ::testing::TestWithParam<std::tuple<OpsLevel, DType
       const auto row = all.row(steps[i].first_logits);
       logits[i].emplace_back(row.begin(), row.end());
     }
-    for (size_t i = 0; i < steps.size(); ++i)
-      if (steps[i].first_logits >= 0) steps[i].sequence->choose(all, steps[i].first_logits);
+    for (size_t i = 0; i < steps.size(); ++i) {
+      std::vector<float> scratch;
+      if (steps[i].first_logits >= 0)
+        steps[i].sequence->choose(all, steps[i].first_logits, scratch);
+    }
   }
   // Of `count` choices of a sequence alone, its prompt read in pieces of `most_rows`.
   Logits logits_of(Sequence& one, size_t count, int64_t most_rows = 512) {
@@ -142,8 +145,9 @@ TEST_P(BatchStepTest, ForksInABatchGiveTheBitsOfEachAlone) {
   const LogitsView prompt_logits = run_steps(*model_, steps, workspace_);
   Sequence second = first.fork(1);
   Sequence third = first.fork(2);
-  for (Sequence* one : {&first, &second, &third}) one->choose(prompt_logits, 0);
-  beside.choose(prompt_logits, 1);
+  std::vector<float> scratch;
+  for (Sequence* one : {&first, &second, &third}) one->choose(prompt_logits, 0, scratch);
+  beside.choose(prompt_logits, 1, scratch);
   std::vector<Logits> logits(4);
   for (int i = 0; i < 40; ++i) step({&first, &beside, &second, &third}, logits);
 

@@ -198,9 +198,9 @@ bool ModelLoop::step() {
   }
   ++counts_.steps;
   counts_.prompt_tokens_computed += prompt_rows;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (steps[i].first_logits >= 0) choose(*stepping[i].request, steps[i], logits);
-  }
+  std::vector<Choice> choosing = choices(stepping, steps);
+  choose(choosing, logits);
+  for (Choice& choice : choosing) report(choice);
   return true;
 }
 
@@ -241,26 +241,51 @@ std::vector<SequenceStep> ModelLoop::next_steps(std::vector<Candidate>& candidat
   return steps;
 }
 
-void ModelLoop::choose(LiveRequest& live, const SequenceStep& step, LogitsView logits) {
-  try {
-    std::vector<Sequence*> choosing = {step.sequence};
-    if (step.sequence->generated_tokens() == 0) {
-      const auto clips = static_cast<int64_t>(live.prepared().request.clips.size());
-      counts_.clips_from_cache += clips - live.encoder_runs();
-      choosing = live.fork_samples();
+// Those who choose a token next: where a prompt was just read, all samples of its request.
+std::vector<ModelLoop::Choice> ModelLoop::choices(std::span<const Candidate> stepping,
+                                                  std::span<const SequenceStep> steps) {
+  std::vector<Choice> choices;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].first_logits < 0) continue;
+    LiveRequest& live = *stepping[i].request;
+    std::vector<Sequence*> choosing = {steps[i].sequence};
+    try {
+      if (steps[i].sequence->generated_tokens() == 0) {
+        const auto clips = static_cast<int64_t>(live.prepared().request.clips.size());
+        counts_.clips_from_cache += clips - live.encoder_runs();
+        choosing = live.fork_samples();
+      }
+    } catch (...) {
+      live.fail(Failure::current());
+      continue;
     }
-    for (Sequence* sequence : choosing) {
-      const Sequence::Progress before = sequence->progress();
-      sequence->choose(logits, step.first_logits);
-      const Sequence::Progress after = sequence->progress();
-      counts_.generated_tokens += after.generated_tokens - before.generated_tokens;
-      counts_.speculated_tokens += after.speculated_tokens - before.speculated_tokens;
-      counts_.accepted_tokens += after.accepted_tokens - before.accepted_tokens;
-      live.stream().push(sequence->take_deltas());
-    }
-  } catch (...) {
-    live.fail(Failure::current());
+    for (Sequence* sequence : choosing)
+      choices.push_back({&live, sequence, steps[i].first_logits, sequence->progress(), {}});
   }
+  return choices;
+}
+
+void ModelLoop::choose(std::span<Choice> choices, LogitsView logits) {
+  model_.ops->parallel_for(static_cast<int64_t>(choices.size()), [&](int64_t begin, int64_t end) {
+    std::vector<float> scratch;
+    for (Choice& choice :
+         choices.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin))) {
+      try {
+        choice.sequence->choose(logits, choice.first_logits, scratch);
+      } catch (...) {
+        choice.failure = Failure::current();
+      }
+    }
+  });
+}
+
+void ModelLoop::report(Choice& choice) {
+  if (choice.failure) return choice.request->fail(std::move(*choice.failure));
+  const Sequence::Progress before = choice.before, after = choice.sequence->progress();
+  counts_.generated_tokens += after.generated_tokens - before.generated_tokens;
+  counts_.speculated_tokens += after.speculated_tokens - before.speculated_tokens;
+  counts_.accepted_tokens += after.accepted_tokens - before.accepted_tokens;
+  choice.request->stream().push(choice.sequence->take_deltas());
 }
 
 // The numbers are published before the caller learns of the end, so that it finds itself counted.

@@ -1,5 +1,6 @@
 // The one thread that runs the model: it owns the pages, the caches and all live sequences, so that
-// nothing of them needs a lock. Other threads hand it requests and get streams.
+// nothing of them needs a lock. Other threads hand it requests and get streams. The table's threads
+// help it to choose tokens, each of them for sequences of its own.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -54,6 +56,14 @@ class ModelLoop {
     LiveRequest* request;
     Sequence* sequence;
   };
+  // Of a sequence's next token.
+  struct Choice {
+    LiveRequest* request;
+    Sequence* sequence;
+    int64_t first_logits;
+    Sequence::Progress before;
+    std::optional<Failure> failure;
+  };
 
   void run();
   // False: nothing could be done, and nothing can until the inbox has news.
@@ -68,7 +78,10 @@ class ModelLoop {
   bool step();
   std::vector<Candidate> candidates();
   std::vector<SequenceStep> next_steps(std::vector<Candidate>& candidates);
-  void choose(LiveRequest& live, const SequenceStep& step, LogitsView logits);
+  std::vector<Choice> choices(std::span<const Candidate> stepping,
+                              std::span<const SequenceStep> steps);
+  void choose(std::span<Choice> choices, LogitsView logits);
+  void report(Choice& choice);
   void retire();
   void fail_all(const Failure& failure);
   void forget(uint64_t id);

@@ -103,16 +103,18 @@ double Sampler::penalized(double logit, size_t id) const {
 }
 
 // Of the tokenizer's tokens, in f32: what is kept by rank is scored again.
-std::vector<float> Sampler::penalized(std::span<const float> logits) const {
+std::span<const float> Sampler::penalized(std::span<const float> logits,
+                                          std::vector<float>& scratch) const {
   STAPES_CHECK(logits.size() >= tokenizer_size_, "{} logits for {} tokens", logits.size(),
                tokenizer_size_);
   const auto known = logits.first(tokenizer_size_);
-  std::vector<float> scores(known.begin(), known.end());
+  if (!penalizes()) return known;
+  scratch.assign(known.begin(), known.end());
   for (const TokenId id : seen_ids_) {
-    float& score = scores[static_cast<size_t>(id)];
+    float& score = scratch[static_cast<size_t>(id)];
     score = static_cast<float>(penalized(score, static_cast<size_t>(id)));
   }
-  return scores;
+  return scratch;
 }
 
 float Sampler::highest_of(std::span<const float> scores) const {
@@ -128,10 +130,12 @@ float Sampler::highest_of(std::span<const float> scores) const {
        bad - scores.begin(), *bad);
 }
 
-Sampler::Weighed Sampler::weigh(std::span<const float> logits) const {
-  Weighed weighed{.weights = penalized(logits), .sum = 0};
-  const float highest = highest_of(weighed.weights);
-  weighed.sum = exponentiate(weighed.weights, highest, options_.temperature);
+Sampler::Weighed Sampler::weigh(std::span<const float> logits, std::vector<float>& scratch) const {
+  const std::span<const float> scores = penalized(logits, scratch);
+  const float highest = highest_of(scores);
+  scratch.resize(tokenizer_size_);
+  Weighed weighed{.weights = scratch, .sum = 0};
+  weighed.sum = exponentiate(scores, highest, options_.temperature, weighed.weights);
   if (options_.min_p == 0 || cuts_by_rank()) return weighed;
   weighed.sum = 0;
   for (float& weight : weighed.weights) {
@@ -184,15 +188,16 @@ std::vector<Candidate> Sampler::cut_by_rank(std::span<const float> logits,
   return kept;
 }
 
-TokenId Sampler::most_likely(std::span<const float> logits) const {
-  const std::vector<float> scores = penalized(logits);
+TokenId Sampler::most_likely(std::span<const float> logits, std::vector<float>& scratch) const {
+  const std::span<const float> scores = penalized(logits, scratch);
   const auto best = std::ranges::find(scores, highest_of(scores));
   return static_cast<TokenId>(best - scores.begin());
 }
 
 std::vector<Candidate> Sampler::candidates(std::span<const float> logits) const {
-  if (options_.temperature == 0) return {{most_likely(logits), 1.0}};
-  const Weighed weighed = weigh(logits);
+  std::vector<float> scratch;
+  if (options_.temperature == 0) return {{most_likely(logits, scratch), 1.0}};
+  const Weighed weighed = weigh(logits, scratch);
   if (cuts_by_rank()) return cut_by_rank(logits, weighed);
   std::vector<Candidate> kept;
   for (size_t id = 0; id < weighed.weights.size(); ++id) {
@@ -202,24 +207,18 @@ std::vector<Candidate> Sampler::candidates(std::span<const float> logits) const 
   return kept;
 }
 
-TokenId Sampler::sample(std::span<const float> logits, int64_t position) const {
-  if (options_.temperature == 0) return most_likely(logits);
-  const Weighed weighed = weigh(logits);
-  double left = Rng(options_.seed, sequence_, static_cast<uint64_t>(position)).uniform();
+TokenId Sampler::sample(std::span<const float> logits, int64_t position,
+                        std::vector<float>& scratch) const {
+  if (options_.temperature == 0) return most_likely(logits, scratch);
+  const Weighed weighed = weigh(logits, scratch);
+  const double share = Rng(options_.seed, sequence_, static_cast<uint64_t>(position)).uniform();
+  if (!cuts_by_rank())
+    return static_cast<TokenId>(index_of_mass(weighed.weights, share * weighed.sum));
+  double left = share;
   TokenId last = 0;  // rounding may leave a remainder after it
-  if (cuts_by_rank()) {
-    for (const Candidate& candidate : cut_by_rank(logits, weighed)) {
-      last = candidate.id;
-      left -= candidate.probability;
-      if (left < 0) break;
-    }
-    return last;
-  }
-  left *= weighed.sum;
-  for (size_t id = 0; id < weighed.weights.size(); ++id) {
-    if (weighed.weights[id] == 0) continue;
-    last = static_cast<TokenId>(id);
-    left -= weighed.weights[id];
+  for (const Candidate& candidate : cut_by_rank(logits, weighed)) {
+    last = candidate.id;
+    left -= candidate.probability;
     if (left < 0) break;
   }
   return last;

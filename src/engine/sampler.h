@@ -35,9 +35,11 @@ class Sampler {
   // A token of the text after it: all penalties apply.
   void see_generated(TokenId id);
 
-  // logits: [V], V >= tokenizer_size; position: place of the new token in the sequence.
-  // Throws kInvalidModel for NaN or +infinity, or where no token is left.
-  TokenId sample(std::span<const float> logits, int64_t position) const;
+  // logits: [V], V >= tokenizer_size; position: place of the new token in the sequence. scratch:
+  // memory to work in, whatever is in it; to make a vocabulary's worth of it anew for each choice
+  // would take long. Throws kInvalidModel for NaN or +infinity, or where no token is left.
+  TokenId sample(std::span<const float> logits, int64_t position,
+                 std::vector<float>& scratch) const;
 
   // The tokens that sample() draws from: most likely first where top-k or top-p cut, else by id
   // (sorting a whole vocabulary would take longer than the rest). Greedy: the one token.
@@ -50,16 +52,18 @@ class Sampler {
   };
   // The tokenizer's tokens: what their logits weigh beside the most likely one's, which is 1.
   struct Weighed {
-    std::vector<float> weights;  // by id
+    std::span<float> weights;  // by id
     double sum = 0;
   };
   void see(TokenId id);
+  bool penalizes() const { return options_.repetition_penalty != 1 || !generated_.empty(); }
   bool cuts_by_rank() const { return options_.top_k > 0 || options_.top_p < 1; }
   double penalized(double logit, size_t id) const;
-  std::vector<float> penalized(std::span<const float> logits) const;
+  std::span<const float> penalized(std::span<const float> logits,
+                                   std::vector<float>& scratch) const;
   float highest_of(std::span<const float> scores) const;
-  Weighed weigh(std::span<const float> logits) const;
-  TokenId most_likely(std::span<const float> logits) const;
+  Weighed weigh(std::span<const float> logits, std::vector<float>& scratch) const;
+  TokenId most_likely(std::span<const float> logits, std::vector<float>& scratch) const;
   std::vector<Scored> front(std::span<const float> logits, const Weighed& weighed) const;
   std::vector<Candidate> cut_by_rank(std::span<const float> logits, const Weighed& weighed) const;
 

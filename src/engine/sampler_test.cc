@@ -7,12 +7,19 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <span>
+#include <vector>
 
 #include "base/rng.h"
 #include "stapes/error.h"
 
 namespace stapes {
 namespace {
+
+TokenId sample(const Sampler& sampler, std::span<const float> logits, int64_t position) {
+  std::vector<float> scratch(3, 7.0F);  // whatever is in it
+  return sampler.sample(logits, position, scratch);
+}
 
 using ::testing::HasSubstr;
 
@@ -176,7 +183,7 @@ TEST(Sampler, PenaltiesChangeTheGreedyChoice) {
   const std::vector<float> logits = {1.5F, 0.0F};
   std::vector<TokenId> chosen;
   for (int position = 0; position < 6; ++position) {
-    chosen.push_back(sampler.sample(logits, position));
+    chosen.push_back(sample(sampler, logits, position));
     sampler.see_generated(chosen.back());
   }
   // 1.5, 0.5, then -0.5 against 0, ...
@@ -189,7 +196,7 @@ TEST(Sampler, GreedyTakesTheLowestIdOfTheMostLikely) {
   const std::vector<float> logits = {1.0F, 3.0F, 3.0F, 2.0F};
   for (uint64_t seed = 0; seed < 20; ++seed) {
     options.seed = seed;
-    EXPECT_EQ(Sampler(options, 4).sample(logits, static_cast<int64_t>(seed)), 1);
+    EXPECT_EQ(sample(Sampler(options, 4), logits, static_cast<int64_t>(seed)), 1);
   }
 }
 
@@ -202,7 +209,7 @@ TEST(Sampler, FrequenciesFollowTheDistribution) {
   constexpr int kDraws = 20000;
   std::vector<int> counts(4);
   for (int position = 0; position < kDraws; ++position)
-    ++counts[static_cast<size_t>(sampler.sample(logits, position))];
+    ++counts[static_cast<size_t>(sample(sampler, logits, position))];
   double chi_square = 0;
   for (size_t id = 0; id < 4; ++id) {
     const double expected = kDraws * static_cast<double>(id + 1) / 10;
@@ -217,7 +224,7 @@ TEST(Sampler, DrawsAreKeyedBySeedSequenceAndPosition) {
   options.temperature = 1;
   const auto draw = [&](uint64_t seed, uint64_t sequence, int64_t position) {
     options.seed = seed;
-    return Sampler(options, logits.size(), sequence).sample(logits, position);
+    return sample(Sampler(options, logits.size(), sequence), logits, position);
   };
   EXPECT_EQ(draw(1, 2, 3), draw(1, 2, 3));
   EXPECT_NE(draw(1, 2, 3), draw(4, 2, 3));
@@ -234,7 +241,7 @@ TEST(Sampler, RowsBeyondTheTokenizerAreNeverDrawn) {
     options.temperature = temperature;
     const Sampler sampler(options, 5);
     for (int position = 0; position < 200; ++position)
-      EXPECT_LT(sampler.sample(logits, position), 5);
+      EXPECT_LT(sample(sampler, logits, position), 5);
   }
 }
 
@@ -243,7 +250,7 @@ TEST(Sampler, DamagedLogitsAreAnError) {
     SamplingOptions options;
     options.temperature = 0;
     try {
-      Sampler(options, 3).sample(std::vector<float>{0.0F, bad, 1.0F}, 0);
+      sample(Sampler(options, 3), std::vector<float>{0.0F, bad, 1.0F}, 0);
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kInvalidModel);
       return std::string(error.what());
@@ -254,7 +261,7 @@ TEST(Sampler, DamagedLogitsAreAnError) {
   EXPECT_THAT(message(INFINITY), HasSubstr("token 1 is inf"));
   EXPECT_EQ(message(-INFINITY), "no error");
   try {
-    Sampler(SamplingOptions{}, 2).sample(std::vector<float>{-INFINITY, -INFINITY}, 0);
+    sample(Sampler(SamplingOptions{}, 2), std::vector<float>{-INFINITY, -INFINITY}, 0);
     FAIL() << "expected an error";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("all are -infinity"));

@@ -31,6 +31,18 @@ float exponential(float x) {
   return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
 }
 
+double sum_of(std::span<const float> values) {
+  std::array<double, kSideBySide> sums{};
+  size_t i = 0;
+  for (; i + kSideBySide <= values.size(); i += kSideBySide) {
+    for (size_t j = 0; j < kSideBySide; ++j) sums[j] += static_cast<double>(values[i + j]);
+  }
+  double total = 0;
+  for (; i < values.size(); ++i) total += static_cast<double>(values[i]);
+  for (const double sum : sums) total += sum;
+  return total;
+}
+
 // Weights that begin with the same exponent and three bits of the mantissa share a bin: its ends
 // are an eighth of an octave apart.
 constexpr int kBinShift = 20;
@@ -71,19 +83,33 @@ float largest(std::span<const float> values) {
   return result;
 }
 
-double exponentiate(std::span<float> values, float highest, double temperature) {
+double exponentiate(std::span<const float> values, float highest, double temperature,
+                    std::span<float> weights) {
   constexpr double kSteepest = 1e30;  // an infinite scale would make a NaN of 0
   const auto scale = static_cast<float>(std::min(1 / temperature, kSteepest));
-  for (float& value : values) value = exponential((value - highest) * scale);
-  std::array<double, kSideBySide> sums{};
-  size_t i = 0;
-  for (; i + kSideBySide <= values.size(); i += kSideBySide) {
-    for (size_t j = 0; j < kSideBySide; ++j) sums[j] += static_cast<double>(values[i + j]);
+  for (size_t i = 0; i < values.size(); ++i)
+    weights[i] = exponential((values[i] - highest) * scale);
+  return sum_of(weights);
+}
+
+size_t index_of_mass(std::span<const float> weights, double mass) {
+  constexpr size_t kBlock = 1024;  // passed over by its sum: one by one, each waits for the last
+  for (size_t begin = 0; begin < weights.size(); begin += kBlock) {
+    const size_t end = std::min(begin + kBlock, weights.size());
+    const double sum = sum_of(weights.subspan(begin, end - begin));
+    if (sum <= mass) {
+      mass -= sum;
+      continue;
+    }
+    for (size_t i = begin; i < end; ++i) {
+      mass -= static_cast<double>(weights[i]);
+      if (mass < 0) return i;
+    }
+    mass = 0;  // rounding: the next weight that is not 0
   }
-  double total = 0;
-  for (; i < values.size(); ++i) total += static_cast<double>(values[i]);
-  for (const double sum : sums) total += sum;
-  return total;
+  const auto last = std::ranges::find_if(weights.rbegin(), weights.rend(),
+                                         [](float weight) { return weight != 0; });
+  return static_cast<size_t>(weights.rend() - last) - (last == weights.rend() ? 0 : 1);
 }
 
 float threshold_of_count(std::span<const float> weights, int64_t count) {

@@ -157,13 +157,13 @@ void Sequence::step_done(const DecoderStep& step) {
   clip_rows_.clear();
 }
 
-void Sequence::choose(LogitsView logits, int64_t first_row) {
+void Sequence::choose(LogitsView logits, int64_t first_row, std::vector<float>& scratch) {
   close_spent_thought();  // an open thought with a budget of 0 ends before its first token
   const std::vector<int64_t> guesses = std::exchange(guesses_, {});
   speculated_tokens_ += static_cast<int64_t>(guesses.size());
   for (size_t i = 0; !finished_ && read_ == length(); ++i) {
     const auto row = logits.row(first_row + static_cast<int64_t>(i));
-    const TokenId id = sampler_.sample(row, length());
+    const TokenId id = sampler_.sample(row, length(), scratch);
     note_logprobs(row, id);
     accept(id, By::kModel);
     const bool guessed = i < guesses.size() && guesses[i] == id;

@@ -58,8 +58,9 @@ class Sequence {
   void step_done(const DecoderStep& step);
   // Chooses the next tokens: logits [rows, V] are those of the step's last rows, the first for the
   // token after what is read. As long as a guess is what was chosen, the next row counts too.
-  // Closes the thought where its budget is spent.
-  void choose(LogitsView logits, int64_t first_row);
+  // Closes the thought where its budget is spent. scratch: as Sampler::sample. Different sequences
+  // may choose at the same time.
+  void choose(LogitsView logits, int64_t first_row, std::vector<float>& scratch);
 
   // The text since the last call.
   std::vector<Delta> take_deltas();

@@ -54,7 +54,8 @@ class SequenceTest : public ::testing::Test {
         if (place < script.size()) logits.row(row)[static_cast<size_t>(script[place])] = 1.0F;
       }
       const int64_t accepted_before = sequence.progress().accepted_tokens;
-      sequence.choose(logits, 0);
+      std::vector<float> scratch;
+      sequence.choose(logits, 0, scratch);
       next += static_cast<size_t>(sequence.progress().accepted_tokens - accepted_before) + 1;
       for (const Delta& delta : sequence.take_deltas())
         if (sink && !sink(delta)) sequence.cancel();

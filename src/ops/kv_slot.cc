@@ -18,12 +18,15 @@ int64_t groups_of(DType dtype, int64_t count) {
   return (count + kv_group(dtype) - 1) / kv_group(dtype);
 }
 
-void store(DType dtype, float value, std::byte* at) {
+// kF32, kBF16: components, `stride_bytes` apart.
+void store(DType dtype, const float* values, int64_t count, std::byte* at, int64_t stride_bytes) {
   if (dtype == DType::kF32) {
-    std::memcpy(at, &value, sizeof value);
-  } else {
-    const uint16_t bits = f32_to_bf16(value);
-    std::memcpy(at, &bits, sizeof bits);
+    for (int64_t i = 0; i < count; ++i) std::memcpy(at + i * stride_bytes, values + i, 4);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    const uint16_t bits = f32_to_bf16(values[i]);
+    std::memcpy(at + i * stride_bytes, &bits, sizeof bits);
   }
 }
 
@@ -134,12 +137,8 @@ void write_kv_row(const KvPages& kv, int64_t kv_heads, int64_t head_width, int64
                              : Integers16::write(slot, token, k, v);
       continue;
     }
-    std::byte* key = slot.key(token);
-    std::byte* value = slot.value(token);
-    for (int64_t i = 0; i < head_width; ++i) {
-      store(kv.dtype, k[i], key + i * slot.key_stride_bytes());
-      store(kv.dtype, v[i], value + i * slot.element_bytes());
-    }
+    store(kv.dtype, k, head_width, slot.key(token), slot.key_stride_bytes());
+    store(kv.dtype, v, head_width, slot.value(token), slot.element_bytes());
   }
 }
 

@@ -209,6 +209,10 @@ std::span<const float> Ops::on_host(std::span<const float> device, std::vector<f
   return device;
 }
 
+void Ops::parallel_for(int64_t count, const Body& body) const {
+  if (count > 0) body(0, count);
+}
+
 TensorView Ops::place_weight(const TensorView& weight) const {
   if (!is_float(weight) && !is_matrix(weight)) {
     fail(ErrorCode::kUnsupported,

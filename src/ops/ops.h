@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -267,6 +268,11 @@ class Ops {
   // The values where the processor can read them: in place, or else in `copy`.
   virtual std::span<const float> on_host(std::span<const float> device,
                                          std::vector<float>& copy) const;
+  // Work of the caller's own on the processor: body(begin, end) for chunks that cover [0, count),
+  // by the table's threads where it has some; otherwise as ThreadPool::parallel_for. For items that
+  // take some tens of microseconds or more.
+  using Body = std::function<void(int64_t begin, int64_t end)>;
+  virtual void parallel_for(int64_t count, const Body& body) const;
   // Called once per weight at load; the result is what the operations get. The same view unless the
   // table's device cannot read host memory. Throws kUnsupported for a dtype that it cannot compute
   // with.

@@ -137,17 +137,6 @@ float bf16_to_f32(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
 
-uint16_t f32_to_bf16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if ((bits & 0x7fffffffU) > 0x7f800000U) {
-    // NaN: rounding could carry into infinity, so the payload is cut, and kept from becoming zero.
-    const auto cut = static_cast<uint16_t>(bits >> 16);
-    return (cut & 0x7fU) != 0 ? cut : static_cast<uint16_t>(cut | 0x40U);
-  }
-  const uint32_t to_even = 0x7fffU + ((bits >> 16) & 1U);
-  return static_cast<uint16_t>((bits + to_even) >> 16);
-}
-
 float f16_to_f32(uint16_t bits) {
   const uint32_t sign = static_cast<uint32_t>(bits & 0x8000U) << 16;
   const uint32_t magnitude = bits & 0x7fffU;

@@ -1,6 +1,7 @@
 // Dtypes, shapes and views. Row-major, densely packed; the last dimension is contiguous.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -53,9 +54,19 @@ struct TensorView {
 std::vector<float> widened_to_f32(const TensorView& view);
 
 float bf16_to_f32(uint16_t bits);
-uint16_t f32_to_bf16(float value);  // round to nearest even; NaN stays NaN
 float f16_to_f32(uint16_t bits);
+// Rounded to nearest even; NaN stays NaN.
 uint16_t f32_to_f16(float value);
+inline uint16_t f32_to_bf16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffffU) > 0x7f800000U) {
+    // NaN: rounding could carry into infinity, so the payload is cut, and kept from becoming zero.
+    const auto cut = static_cast<uint16_t>(bits >> 16);
+    return (cut & 0x7fU) != 0 ? cut : static_cast<uint16_t>(cut | 0x40U);
+  }
+  const uint32_t to_even = 0x7fffU + ((bits >> 16) & 1U);
+  return static_cast<uint16_t>((bits + to_even) >> 16);
+}
 
 // An owned f32 tensor, 64-byte aligned, zero at the start.
 class Tensor {

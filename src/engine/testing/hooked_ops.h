@@ -45,6 +45,9 @@ class HookedOps : public Ops {
   HookedOps(std::unique_ptr<Ops> inner, std::shared_ptr<Hooks> hooks)
       : inner_(std::move(inner)), hooks_(std::move(hooks)) {}
   std::string_view name() const override { return inner_->name(); }
+  void parallel_for(int64_t count, const Body& body) const override {
+    inner_->parallel_for(count, body);
+  }
 
  private:
   void run(const op::LinearGroup& args) const override { inner_->linear_group(args); }

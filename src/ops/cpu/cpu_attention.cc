@@ -325,15 +325,17 @@ void CpuOps::run(const op::AttentionBidirectional& args) const {
 }
 
 void CpuOps::run(const op::KvWrite& args) const {
-  for (const RaggedSequence& sequence : args.sequences) {
-    for_chunks(sequence.rows, args.kv_heads * args.head_width * 4, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        const int64_t from = (sequence.first_row + r) * args.kv_heads * args.head_width;
-        write_kv_row(sequence.kv, args.kv_heads, args.head_width, sequence.start_position + r,
-                     args.k.data() + from, args.v.data() + from);
+  const int64_t row_width = args.kv_heads * args.head_width;
+  for_chunks(length(args.k) / row_width, row_width * 8, [&](int64_t begin, int64_t end) {
+    for (const RaggedSequence& sequence : args.sequences) {
+      const int64_t last = std::min(end, sequence.first_row + sequence.rows);
+      for (int64_t r = std::max(begin, sequence.first_row); r < last; ++r) {
+        write_kv_row(sequence.kv, args.kv_heads, args.head_width,
+                     sequence.start_position + r - sequence.first_row,
+                     args.k.data() + r * row_width, args.v.data() + r * row_width);
       }
-    });
-  }
+    }
+  });
 }
 
 }  // namespace stapes

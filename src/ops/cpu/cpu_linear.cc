@@ -12,6 +12,9 @@ namespace {
 // many, quantized ones lie in tiles of it.
 constexpr int64_t kOutputGroup = kTileRows;
 
+// Rounding a value takes about as long as this many multiplications of a product.
+constexpr int64_t kPackCost = 20;
+
 // One product of a group, cut into pieces of kOutputGroup outputs. Pieces of all products of a
 // group are numbered through.
 struct Product {
@@ -75,14 +78,15 @@ CpuOps::PackedRows CpuOps::pack(DType dtype, std::span<const float> x, int64_t c
   const int64_t group_bytes = kernels_.packed_bytes(dtype, kRowGroup, columns);
   auto packed = std::make_unique_for_overwrite<std::byte[]>(
       static_cast<size_t>(kernels_.packed_bytes(dtype, rows, columns)));
-  for_chunks(
-      (rows + kRowGroup - 1) / kRowGroup, kRowGroup * columns, [&](int64_t begin, int64_t end) {
-        for (int64_t group = begin; group < end; ++group) {
-          const int64_t first = group * kRowGroup;
-          kernels_.pack_rows(dtype, x.data() + first * columns, std::min(kRowGroup, rows - first),
-                             columns, packed.get() + group * group_bytes);
-        }
-      });
+  for_chunks((rows + kRowGroup - 1) / kRowGroup, kRowGroup * columns * kPackCost,
+             [&](int64_t begin, int64_t end) {
+               for (int64_t group = begin; group < end; ++group) {
+                 const int64_t first = group * kRowGroup;
+                 kernels_.pack_rows(dtype, x.data() + first * columns,
+                                    std::min(kRowGroup, rows - first), columns,
+                                    packed.get() + group * group_bytes);
+               }
+             });
   return packed;
 }
 

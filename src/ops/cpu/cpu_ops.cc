@@ -116,17 +116,22 @@ void CpuOps::run(const op::Softmax& args) const {
 }
 
 void CpuOps::run(const op::Embed& args) const {
-  const auto width = static_cast<size_t>(args.table.shape[1]);
-  for (size_t r = 0; r < args.ids.size(); ++r) {
-    const auto y = args.y.subspan(r * width, width);
-    if (is_quantized(args.table.dtype)) {
-      dequantize_tiled_row(args.table, args.ids[r], y);
-      continue;
+  const int64_t width = args.table.shape[1];
+  const DType dtype = args.table.dtype;
+  // Of a quantized table, a whole tile of rows is put in order to read one.
+  const int64_t cost = is_quantized(dtype) ? kTileRows * width : width;
+  for_chunks(static_cast<int64_t>(args.ids.size()), cost, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const auto y = args.y.subspan(static_cast<size_t>(r * width), static_cast<size_t>(width));
+      const int64_t id = args.ids[static_cast<size_t>(r)];
+      if (is_quantized(dtype)) {
+        dequantize_tiled_row(args.table, id, y);
+        continue;
+      }
+      const size_t at = static_cast<size_t>(id) * row_bytes(dtype, width);
+      kernels_.widen(args.table.data + at, dtype, width, y.data());
     }
-    const size_t at =
-        static_cast<size_t>(args.ids[r]) * row_bytes(args.table.dtype, args.table.shape[1]);
-    kernels_.widen(args.table.data + at, args.table.dtype, args.table.shape[1], y.data());
-  }
+  });
 }
 
 void CpuOps::run(const op::AveragePool& args) const {
@@ -170,17 +175,10 @@ void CpuOps::run(const op::Rope& args) const {
   const int64_t row_width = length(args.x) / rows;
   for_chunks(rows, row_width * 2, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
-      const float* cosine = args.cosine.data() + r * half;
-      const float* sine = args.sine.data() + r * half;
       float* const row_end = args.x.data() + (r + 1) * row_width;
-      for (float* head = args.x.data() + r * row_width; head < row_end; head += 2 * half) {
-        for (int64_t i = 0; i < half; ++i) {
-          const float first = head[i];
-          const float second = head[half + i];
-          head[i] = first * cosine[i] - second * sine[i];
-          head[half + i] = second * cosine[i] + first * sine[i];
-        }
-      }
+      for (float* head = args.x.data() + r * row_width; head < row_end; head += 2 * half)
+        kernels_.rotate_head(args.cosine.data() + r * half, args.sine.data() + r * half, half,
+                             head);
     }
   });
 }

@@ -17,6 +17,9 @@ class CpuOps : public Ops {
   CpuOps(const Kernels& kernels, int threads) : kernels_(kernels), pool_(threads) {}
 
   std::string_view name() const override { return kernels_.name; }
+  void parallel_for(int64_t count, const Body& body) const override {
+    pool_.parallel_for(count, 1, body);
+  }
 
  private:
   void run(const op::LinearGroup& args) const override;

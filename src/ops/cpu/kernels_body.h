@@ -424,6 +424,22 @@ void silu_mul(const float* gate, const float* up, int64_t count, float* y) {
   }
 }
 
+// The pairs (head[i], head[half + i]), turned.
+void rotate_head(const float* cosine, const float* sine, int64_t half, float* head) {
+  int64_t i = 0;
+  for (; i + kLanes <= half; i += kLanes) {
+    const Vec c = load(cosine + i), s = load(sine + i);
+    const Vec first = load(head + i), second = load(head + half + i);
+    store(first * c - second * s, head + i);
+    store(second * c + first * s, head + half + i);
+  }
+  for (; i < half; ++i) {
+    const float first = head[i], second = head[half + i];
+    head[i] = first * cosine[i] - second * sine[i];
+    head[half + i] = second * cosine[i] + first * sine[i];
+  }
+}
+
 void softmax_row(const float* x, int64_t count, float* y) {
   const float lowest = -__builtin_inff();
   Vec top = splat(lowest);

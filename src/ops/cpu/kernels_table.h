@@ -10,5 +10,6 @@ constexpr Kernels kKernels{.name = kLevelName,
                            .rms_norm_row = rms_norm_row,
                            .gelu_erf = gelu_erf,
                            .silu_mul = silu_mul,
+                           .rotate_head = rotate_head,
                            .softmax_row = softmax_row,
                            .attend_chunk = attend_chunk};

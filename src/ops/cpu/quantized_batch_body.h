@@ -19,7 +19,7 @@ struct FetchNextGroup {
     for (int64_t line = 0; line < packed_strip_bytes<Format>(kRowGroup); line += kLineBytes)
       __builtin_prefetch(x + group_bytes + line, 0, 3);
   }
-  void finish(int64_t) const {}
+  void rest(int64_t) const {}
 };
 
 // The sums of a piece continue those of the pieces to its left, which wait in y.
@@ -42,7 +42,7 @@ void multiply_piece(const QuantizedProduct& p, const Piece<Format, kCount>& piec
     accumulate<Format, kRows, kParts>(strips, x, sums);
     beside(s, x);
   }
-  beside.finish(count);
+  beside.rest(count);
 #pragma GCC unroll 8
   for (int i = 0; i < kParts; ++i) {
 #pragma GCC unroll 8
@@ -140,7 +140,7 @@ struct UnpackNextPiece {
       __builtin_prefetch(fetched + s * kBytes + line, 0, 3);
   }
   // The strips from `begin` on: the next piece may be longer than that which is multiplied.
-  void finish(int64_t begin) const {
+  void rest(int64_t begin) const {
     for (int64_t s = begin; s < count; ++s) (*this)(s);
   }
 };
@@ -200,7 +200,7 @@ void multiply_batch_piece(const BatchPieces<Format>& pieces,
     });
     group += pieces.strips * strip_bytes;
   }
-  for (; i < kPartsTogether; ++i) pieces.unpacking(next_place, i, next).finish(0);
+  for (; i < kPartsTogether; ++i) pieces.unpacking(next_place, i, next).rest(0);
 }
 
 template <typename Format>
@@ -211,7 +211,7 @@ void multiply_batch(const QuantizedProduct& p) {
   Piece<Format, kBatchStrips> memory[2];
   int turn = 0;
   typename BatchPieces<Format>::Place place{first_part, 0};
-  for (int64_t i = 0; i < kPartsTogether; ++i) pieces.unpacking(place, i, memory[turn]).finish(0);
+  for (int64_t i = 0; i < kPartsTogether; ++i) pieces.unpacking(place, i, memory[turn]).rest(0);
   for (; place.part < pieces.last_part; place = pieces.after(place), turn = 1 - turn)
     multiply_batch_piece(pieces, place, memory[turn], memory[1 - turn]);
   for (int64_t part = pieces.last_part; part < last_part; ++part)

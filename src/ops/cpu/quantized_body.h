@@ -320,14 +320,15 @@ void multiply_few(const QuantizedProduct& p) {
     multiply_streams<Format, kRows, 1>(p, part, 0);
 }
 
-// One strip of one row: 8-bit values, their scale, the sums of both halves.
+// Of one strip of one row: the scale of its 8-bit values, and their sums in both halves.
 struct PackedStrip {
-  alignas(32) int8_t values[kStripColumns];
   float scale;
   int32_t sums[2];
 };
 
-PackedStrip pack_strip(const float* x) {
+// The values go where they belong at once: copied as a whole, so soon after they were written in
+// parts, they would have to wait for those.
+[[gnu::always_inline]] inline PackedStrip pack_strip(const float* x, std::byte* packed) {
   constexpr int64_t kVecs = kStripColumns / kLanes;
   Vec values[kVecs], top = splat(0.0F);
   for (int64_t i = 0; i < kVecs; ++i) {
@@ -345,7 +346,7 @@ PackedStrip pack_strip(const float* x) {
     const VecI rounded = bits_as<VecI>(fma(values[i], splat(inverse), splat(kRound))) - kRoundBits;
     halves[2 * i / kVecs] += rounded;
     const auto bytes = __builtin_convertvector(rounded, VecI8);
-    std::memcpy(strip.values + i * kLanes, &bytes, sizeof(bytes));
+    std::memcpy(packed + i * kLanes, &bytes, sizeof(bytes));
   }
   for (int h = 0; h < 2; ++h) strip.sums[h] = sum(halves[h]);
   return strip;
@@ -357,8 +358,7 @@ void pack_format(const float* x, int64_t rows, int64_t columns, std::byte* packe
     std::byte* scales = packed + rows * kStripColumns;
     std::byte* offsets = scales + 4 * rows;
     for (int64_t r = 0; r < rows; ++r) {
-      const PackedStrip strip = pack_strip(x + r * columns + n);
-      std::memcpy(packed + r * kStripColumns, strip.values, kStripColumns);
+      const PackedStrip strip = pack_strip(x + r * columns + n, packed + r * kStripColumns);
       std::memcpy(scales + 4 * r, &strip.scale, 4);
       const int32_t both = strip.sums[0] + strip.sums[1];
       if constexpr (Format::kMinimum) {
