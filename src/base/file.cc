@@ -8,10 +8,13 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
+#include <memory>
+#include <ostream>
+#include <streambuf>
 #include <utility>
 
 #include "base/fail.h"
+#include "base/memory_pages.h"
 
 namespace stapes {
 namespace fs = std::filesystem;
@@ -19,20 +22,25 @@ namespace {
 
 class FileDescriptor {
  public:
-  FileDescriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {
-    if (fd_ >= 0) return;
-    const int error = errno;
-    fail(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, "cannot open {}: {}",
-         path.string(), std::strerror(error));
-  }
+  explicit FileDescriptor(int fd) : fd_(fd) {}
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() { ::close(fd_); }
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   int get() const { return fd_; }
 
  private:
   int fd_;
 };
+
+int open_to_read(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  const int error = errno;
+  fail(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, "cannot open {}: {}", path.string(),
+       std::strerror(error));
+}
 
 size_t regular_file_size(const FileDescriptor& fd, const fs::path& path) {
   struct stat info {};
@@ -45,10 +53,43 @@ size_t regular_file_size(const FileDescriptor& fd, const fs::path& path) {
   return static_cast<size_t>(info.st_size);
 }
 
+// Writes in whole blocks of the size of a large page: file systems that can then keep them as such
+// in the page cache, where MappedFile finds them.
+class BlockWriter : public std::streambuf {
+ public:
+  explicit BlockWriter(const fs::path& path)
+      : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)),
+        block_(std::make_unique_for_overwrite<char[]>(kLargePageBytes)) {
+    begin_block();
+  }
+  bool is_open() const { return fd_.get() >= 0; }
+
+ private:
+  int_type overflow(int_type next) override {
+    if (sync() != 0) return traits_type::eof();
+    if (traits_type::eq_int_type(next, traits_type::eof())) return traits_type::not_eof(next);
+    return sputc(traits_type::to_char_type(next));
+  }
+  int sync() override {
+    for (const char* from = pbase(); from < pptr();) {
+      const ssize_t written = ::write(fd_.get(), from, static_cast<size_t>(pptr() - from));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return -1;
+      from += written;
+    }
+    begin_block();
+    return 0;
+  }
+  void begin_block() { setp(block_.get(), block_.get() + kLargePageBytes); }
+
+  FileDescriptor fd_;
+  std::unique_ptr<char[]> block_;
+};
+
 }  // namespace
 
 MappedFile MappedFile::open(const fs::path& path) {
-  const FileDescriptor fd(path, O_RDONLY);
+  const FileDescriptor fd(open_to_read(path));
   MappedFile file;
   file.path_ = path;
   file.size_bytes_ = regular_file_size(fd, path);
@@ -57,6 +98,7 @@ MappedFile MappedFile::open(const fs::path& path) {
   if (data == MAP_FAILED)
     fail(ErrorCode::kIo, "cannot map {} into memory: {}", path.string(), std::strerror(errno));
   file.data_ = static_cast<const std::byte*>(data);
+  ask_for_large_pages(file.bytes());
   return file;
 }
 
@@ -75,16 +117,8 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_bytes_);
 }
 
-void release_pages(std::span<const std::byte> bytes) {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size()) / page * page;
-  // Only a hint: what it returns changes nothing.
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
-
 std::string read_file(const fs::path& path, size_t limit_bytes) {
-  const FileDescriptor fd(path, O_RDONLY);
+  const FileDescriptor fd(open_to_read(path));
   const size_t size_bytes = regular_file_size(fd, path);
   if (size_bytes > limit_bytes)
     fail(ErrorCode::kTooLarge, "{} has {} bytes, more than the limit of {}", path.string(),
@@ -108,14 +142,15 @@ void write_file_atomically(const fs::path& path, const std::function<void(std::o
   try {
     {
       errno = 0;
-      std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+      BlockWriter blocks(temporary);
+      std::ostream out(blocks.is_open() ? &blocks : nullptr);
       if (out) write(out);
       out.flush();
       if (!out)
         fail(ErrorCode::kIo, "cannot write {}: {}", path.string(),
              errno != 0 ? std::strerror(errno) : "the stream failed");
     }
-    const FileDescriptor fd(temporary, O_RDONLY);
+    const FileDescriptor fd(open_to_read(temporary));
     if (::fsync(fd.get()) != 0)
       fail(ErrorCode::kIo, "cannot write {}: {}", path.string(), std::strerror(errno));
     std::error_code error;

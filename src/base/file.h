@@ -1,4 +1,5 @@
-// Files: mapped read-only into memory, read whole, and written so that a reader never sees half of one.
+// Files: mapped read-only into memory, read whole, and written so that a reader never sees half of
+// one.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,8 @@
 
 namespace stapes {
 
-// A whole file mapped read-only. Move-only; the bytes live as long as the object.
+// A whole file mapped read-only, in large pages where the system gives them (base/memory_pages.h).
+// Move-only; the bytes live as long as the object.
 class MappedFile {
  public:
   // Throws kNotFound, kIo (not a regular file, cannot be read).
@@ -30,15 +32,12 @@ class MappedFile {
   std::filesystem::path path_;
 };
 
-// Gives back the memory of the pages that lie wholly in `bytes`. What is mapped from a file is read
-// again where it is asked for; in other memory it becomes zeros, so nobody may want it any more.
-void release_pages(std::span<const std::byte> bytes);
-
 // Reads a whole file. Throws kNotFound, kIo, and kTooLarge above `limit_bytes`.
 std::string read_file(const std::filesystem::path& path, size_t limit_bytes = size_t{1} << 30);
 
-// Calls `write` with a stream to PATH.tmp-*, syncs it to the disk and renames it to PATH.
-// On any failure (a full disk included) PATH is as it was, the temporary file is gone, and kIo is thrown.
+// Calls `write` with a stream to PATH.tmp-*, syncs it to the disk and renames it to PATH. The
+// stream knows no positions. On any failure (a full disk included) PATH is as it was, the temporary
+// file is gone, and kIo is thrown.
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(std::ostream&)>& write);
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);

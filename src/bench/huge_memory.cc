@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "base/memory_pages.h"
+
 namespace stapes {
 
 HugeMemory::HugeMemory(size_t size_bytes) : size_bytes_(size_bytes) {
@@ -12,9 +14,8 @@ HugeMemory::HugeMemory(size_t size_bytes) : size_bytes_(size_bytes) {
   void* data = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (data == MAP_FAILED) throw std::bad_alloc();
-  // Only a wish: without large pages everything works, a little slower.
-  ::madvise(data, size_bytes, MADV_HUGEPAGE);
   data_ = static_cast<std::byte*>(data);
+  ask_for_large_pages(bytes());
 }
 
 HugeMemory::HugeMemory(HugeMemory&& other) noexcept

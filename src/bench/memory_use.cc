@@ -1,15 +1,12 @@
 #include "bench/memory_use.h"
 
-#include <algorithm>
 #include <fstream>
 #include <string>
 
 namespace stapes {
 namespace {
 
-constexpr int64_t kUnknown = -1;
-
-// "NAME:   123 kB" of a file of /proc, in bytes.
+// "NAME:   123 kB" of a file of /proc, in bytes; 0 where it has none.
 int64_t kilobyte_field(const char* file, const std::string& name) {
   std::ifstream in(file);
   std::string word;
@@ -17,14 +14,18 @@ int64_t kilobyte_field(const char* file, const std::string& name) {
     int64_t kilobytes = 0;
     if (word == name + ":" && in >> kilobytes) return kilobytes * 1024;
   }
-  return kUnknown;
+  return 0;
 }
 
 }  // namespace
 
 MemoryUse memory_use() {
-  return {.rss_bytes = std::max<int64_t>(kilobyte_field("/proc/self/status", "VmRSS"), 0),
-          .peak_rss_bytes = std::max<int64_t>(kilobyte_field("/proc/self/status", "VmHWM"), 0)};
+  constexpr auto kStatus = "/proc/self/status", kMaps = "/proc/self/smaps_rollup";
+  return {.rss_bytes = kilobyte_field(kStatus, "VmRSS"),
+          .large_page_bytes = kilobyte_field(kMaps, "AnonHugePages") +
+                              kilobyte_field(kMaps, "ShmemPmdMapped") +
+                              kilobyte_field(kMaps, "FilePmdMapped"),
+          .peak_rss_bytes = kilobyte_field(kStatus, "VmHWM")};
 }
 
 void reset_peak_memory() {

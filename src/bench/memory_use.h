@@ -6,8 +6,9 @@
 namespace stapes {
 
 struct MemoryUse {
-  int64_t rss_bytes = 0;       // now
-  int64_t peak_rss_bytes = 0;  // since the process began, or since reset_peak_memory()
+  int64_t rss_bytes = 0;         // now
+  int64_t large_page_bytes = 0;  // of those, what lies in large pages (base/memory_pages.h)
+  int64_t peak_rss_bytes = 0;    // since the process began, or since reset_peak_memory()
 };
 MemoryUse memory_use();
 

@@ -102,25 +102,26 @@ Json to_json(const BenchReport& report) {
   };
   Json results = Json::array();
   for (const BenchResult& result : report.results) results.push_back(to_json(result));
-  return {
-      {"machine",
-       {{"threads", report.machine.threads},
-        {"ops", report.ops},
-        {"bandwidth_gb_s", report.machine.bandwidth_gb_s},
-        {"int8_gop_s", report.machine.int8_gop_s},
-        {"f32_gflop_s", report.machine.f32_gflop_s}}},
-      {"model",
-       {{"shape", report.model.name},
-        {"type", type_text(report.model.type)},
-        {"head_type", type_text(report.model.head_type)},
-        {"bytes", report.model.size_bytes},
-        {"parameters", report.model.parameters}}},
-      {"results", results},
-      {"memory",
-       {{"rss_bytes", report.memory.rss_bytes}, {"peak_rss_bytes", report.memory.peak_rss_bytes}}},
-      {"samples", report.samples ? to_json(*report.samples) : Json()},
-      {"load_ms", or_null(report.load_ms)},
-      {"first_token_ms", or_null(report.first_token_ms)}};
+  return {{"machine",
+           {{"threads", report.machine.threads},
+            {"ops", report.ops},
+            {"bandwidth_gb_s", report.machine.bandwidth_gb_s},
+            {"int8_gop_s", report.machine.int8_gop_s},
+            {"f32_gflop_s", report.machine.f32_gflop_s}}},
+          {"model",
+           {{"shape", report.model.name},
+            {"type", type_text(report.model.type)},
+            {"head_type", type_text(report.model.head_type)},
+            {"bytes", report.model.size_bytes},
+            {"parameters", report.model.parameters}}},
+          {"results", results},
+          {"memory",
+           {{"rss_bytes", report.memory.rss_bytes},
+            {"peak_rss_bytes", report.memory.peak_rss_bytes},
+            {"large_page_bytes", report.memory.large_page_bytes}}},
+          {"samples", report.samples ? to_json(*report.samples) : Json()},
+          {"load_ms", or_null(report.load_ms)},
+          {"first_token_ms", or_null(report.first_token_ms)}};
 }
 
 // "1.54 G", "3.27 M"
@@ -158,8 +159,9 @@ void print_result(const BenchResult& result) {
 }
 
 void print_memory(const MemoryUse& memory) {
-  write_stdout(fmt::format("\nmemory    {}B at the end, {}B at most\n",
-                           count_text(memory.rss_bytes), count_text(memory.peak_rss_bytes)));
+  write_stdout(fmt::format("\nmemory    {}B at the end, {}B of it in large pages; {}B at most\n",
+                           count_text(memory.rss_bytes), count_text(memory.large_page_bytes),
+                           count_text(memory.peak_rss_bytes)));
 }
 
 void print_samples(const SampleResult& result) {
@@ -264,7 +266,8 @@ Command add_bench_command(CLI::App& program) {
       ->type_name("FILE");
   add_case_flags(*app, flags->plan);
   add_sample_flags(*app, flags->samples);
-  app->add_option("--threads", flags->threads, "Threads to compute with; 0: one for each core it may use")
+  app->add_option("--threads", flags->threads,
+                  "Threads to compute with; 0: one for each core it may use")
       ->type_name("N")
       ->check(CLI::Range(0, 1024).description(""));
   app->add_flag("--json", flags->json, "Print one JSON object");

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/memory_pages.h"
 #include "spec/model_file.h"
 #include "spec/tensor_table.h"
 #include "tensor/gguf.h"

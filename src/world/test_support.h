@@ -1,8 +1,6 @@
 // Obvious measurements and made-up recordings for the tests of the sound world.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <complex>
@@ -16,24 +14,12 @@
 #include <fmt/format.h>
 
 #include "audio/audio_file.h"
+#include "base/testing/temporary_folder.h"
 #include "world/world.h"
 
 namespace stapes::world::test {
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "stapes-world-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using stapes::testing::TemporaryFolder;
 
 // The real recordings, or an empty path.
 inline std::filesystem::path spoken_digits_folder() {

@@ -1,9 +1,6 @@
 // For tests: a model folder with random weights and a small tokenizer, made in a moment.
 #pragma once
 
-#include <unistd.h>
-
-#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <string>
@@ -11,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "base/testing/temporary_folder.h"
 #include "spec/model_config.h"
 #include "spec/tensor_table.h"
 #include "tensor/safetensors.h"
@@ -18,27 +16,6 @@
 #include "text/bpe_trainer.h"
 
 namespace stapes::testing {
-
-// A folder of its own under the system's temporary folder, gone with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    static std::atomic<int> count = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("stapes-test-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
-    std::filesystem::create_directories(path_);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The shape of the "tiny" model, smaller still.
 inline ModelConfig tiny_test_config() {
