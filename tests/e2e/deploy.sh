@@ -6,14 +6,14 @@ deploy=$SOURCE/deploy
 : >out
 : >err
 
-# The image has the packages of the libraries that the program is linked with. (Sanitizers and the sound world's
-# instruments are never in the image.)
-if command -v dpkg-query readelf >/dev/null; then
+# The image has the packages of the libraries that the program is linked with. (A build with sanitizers, which is linked
+# with more, and the sound world's instruments are never in the image.)
+if [[ -z ${SANITIZE:-} ]] && command -v dpkg-query readelf >/dev/null; then
   sed -n '/^FROM \$BASE$/,/^COPY/s/^ *\([a-z][a-z0-9.-]*\) \\$/\1/p' "$deploy/Dockerfile" | sort >packages
   has packages libsndfile1 libssl3
   # Of libc and the compiler every Debian has a part.
   for library in $(readelf -d "$STAPES" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-    grep -vE '^(libc|libm|libstdc\+\+|libgcc_s|ld-linux.*|lib[aut]*b*san|libfluidsynth)\.so'); do
+    grep -vE '^(libc|libm|libstdc\+\+|libgcc_s|ld-linux.*|libfluidsynth)\.so'); do
     file=$(ldd "$STAPES" | awk -v name="$library" '$1 == name { print $3 }')
     package=$(dpkg-query -S "*${file#/usr}" 2>/dev/null | head -n 1 | cut -d : -f 1) || true
     [[ -n $package ]] || continue # a library of the user's own

@@ -19,7 +19,7 @@ clang++ "${flags[@]}" probe.cc -o probe 2>probe.log || skip "clang has no libFuz
 
 sources=("$source"/tests/fuzz/gguf_fuzz.cc "$source"/src/tensor/{gguf,quantized,quoted_name,tensor}.cc
   "$source"/src/tensor/blocks/{q8_0,q4_0,q4_k,q6_k}.cc "$source"/src/spec/model_file.cc
-  "$source"/src/base/{check,error,file}.cc)
+  "$source"/src/base/{check,error,file,memory_pages}.cc)
 compiler=(clang++)
 if command -v ccache >/dev/null; then compiler=(ccache clang++); fi
 objects=()

@@ -22,7 +22,7 @@ clang++ "${flags[@]}" probe.cc -o probe 2>probe.log || skip "clang has no libFuz
 compiler=(clang++)
 if command -v ccache >/dev/null; then compiler=(ccache clang++); fi
 objects=()
-for file in "$source"/tests/fuzz/http_fuzz.cc "$source"/src/base/{check,error,file}.cc \
+for file in "$source"/tests/fuzz/http_fuzz.cc "$source"/src/base/{check,error,file,memory_pages}.cc \
   "$source"/src/serve/{api_keys,cors,error_replies,request_gate,router}.cc \
   "$source"/src/serve/http/{reply_bytes,request_reader}.cc "$source"/src/serve/openai/request_error.cc; do
   object=$(basename "$file" .cc).o

@@ -21,7 +21,7 @@ echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long)
 clang++ "${flags[@]}" probe.cc -o probe 2>probe.log || skip "clang has no libFuzzer ($(head -n 1 probe.log))"
 
 sources=("$source"/tests/fuzz/openai_fuzz.cc "$source"/src/spec/audio_tokens.cc
-  "$source"/src/base/{check,error,file}.cc "$source"/src/text/*.cc
+  "$source"/src/base/{check,error,file,memory_pages}.cc "$source"/src/text/*.cc
   "$source"/src/audio/{audio_file,byte_source,log_mel,resampler,wav_header}.cc)
 # One translation unit, as STAPES_UNITY makes it of this folder: most of a file's time is that of JSON's templates.
 for file in "$source"/src/serve/openai/*.cc; do
