@@ -122,7 +122,7 @@ TEST(ExportExamples, SaysWhatIsWrong) {
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kIo);
-    EXPECT_THAT(error.what(), testing::HasSubstr("cannot make the folder"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("cannot make the folder"));
   }
 }
 

@@ -15,7 +15,7 @@
 namespace stapes::world {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::vector<std::string> words_in(const std::string& text) {
   static const std::regex kWord("-?[A-Za-z0-9|]+");
@@ -209,7 +209,7 @@ TEST(TextTwins, NoTestQuestionIsTrainedOn) {
 
 TEST(TextTwins, NamesAreStableAndUnknownOnesAreRefused) {
   EXPECT_THAT(text_tasks(),
-              testing::ElementsAre("text-transcribe", "text-count-digits", "text-sum",
+              ::testing::ElementsAre("text-transcribe", "text-count-digits", "text-sum",
                                    "text-largest", "text-same-speaker", "text-count-notes",
                                    "text-count-rises", "text-highest-note", "text-loudness",
                                    "text-conflict", "text-count-beats", "arithmetic", "compare",

@@ -19,7 +19,7 @@
 namespace stapes::world {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 Truth digits(const std::vector<int>& values, const std::string& speakers = "aaaa") {
   Truth truth;

@@ -18,7 +18,7 @@
 namespace stapes::world {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 WorldOptions options_for(const std::filesystem::path& folder) {
   WorldOptions options;
@@ -26,7 +26,7 @@ WorldOptions options_for(const std::filesystem::path& folder) {
   return options;
 }
 
-class ToneWorldTest : public testing::Test {
+class ToneWorldTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = std::make_unique<test::TemporaryFolder>();
@@ -295,7 +295,7 @@ TEST(WorldErrors, MissingSplitSpeakerOrSpeech) {
   EXPECT_EQ(silent.example(Task::kLoudness, Split::kTrain, 1, 1).clip.truth.is_speech(), false);
 }
 
-class RealDigitsTest : public testing::Test {
+class RealDigitsTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = test::spoken_digits_folder();
