@@ -1,12 +1,10 @@
 #include "engine/kv_page_pool.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "base/check.h"
 #include "base/fail.h"
-#include "base/memory_pages.h"
 
 namespace stapes {
 
@@ -21,27 +19,16 @@ PageId KvPagePool::allocate() {
          "the key/value memory is full: all {} pages of {} tokens are in use (the limit is {} "
          "tokens)",
          page_limit_, layout_.page_tokens, page_limit_ * layout_.page_tokens);
-  if (free_.empty()) add_pages();
+  if (free_.empty()) {
+    constexpr auto kFloatBytes = static_cast<int64_t>(sizeof(float));
+    pages_.push_back({ops_->buffer((layout_.page_bytes() + kFloatBytes - 1) / kFloatBytes), 0});
+    free_.push_back(static_cast<PageId>(pages_.size() - 1));
+  }
   const PageId page = free_.back();
   free_.pop_back();
   pages_[static_cast<size_t>(page)].holders = 1;
   ++in_use_;
   return page;
-}
-
-// As many as there are, so that a short conversation with a small model takes little; later, what
-// fills some large pages.
-void KvPagePool::add_pages() {
-  constexpr auto kMostBytes = static_cast<int64_t>(4 * kLargePageBytes);
-  constexpr int64_t kAlignment = 64;
-  const int64_t stride_bytes = (layout_.page_bytes() + kAlignment - 1) / kAlignment * kAlignment;
-  const auto first = static_cast<int64_t>(pages_.size());
-  const int64_t most = std::min(kMostBytes / stride_bytes, page_limit_ - first);
-  const int64_t count = std::clamp<int64_t>(first, 1, std::max<int64_t>(most, 1));
-  memory_.push_back(ops_->buffer(count * stride_bytes / static_cast<int64_t>(sizeof(float))));
-  std::byte* data = std::as_writable_bytes(memory_.back().values()).data();
-  for (int64_t i = 0; i < count; ++i) pages_.push_back({data + i * stride_bytes, 0});
-  for (int64_t i = count; i-- > 0;) free_.push_back(static_cast<PageId>(first + i));
 }
 
 const KvPagePool::Page& KvPagePool::in_use(PageId page) const {
@@ -69,7 +56,7 @@ int64_t KvPagePool::holders(PageId page) const {
 
 std::byte* KvPagePool::data(PageId page) {
   in_use(page);
-  return pages_[static_cast<size_t>(page)].data;
+  return std::as_writable_bytes(pages_[static_cast<size_t>(page)].data.values()).data();
 }
 
 void KvPagePool::copy(PageId from, PageId to) {

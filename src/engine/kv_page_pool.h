@@ -45,19 +45,17 @@ class KvPagePool {
 
  private:
   struct Page {
-    std::byte* data;
+    Buffer data;
     int64_t holders = 0;
   };
   const Page& in_use(PageId page) const;
-  void add_pages();
 
   const Ops* ops_;
   KvLayout layout_;
   int64_t page_limit_;
   std::function<bool()> give_up_one_;
-  std::vector<Buffer> memory_;  // each of several pages, so that it fills the system's large pages
-  std::vector<Page> pages_;     // grows up to the limit
-  std::vector<PageId> free_;    // the last freed is taken first: it is still in the cache
+  std::vector<Page> pages_;   // grows up to the limit
+  std::vector<PageId> free_;  // the last freed is taken first: it is still in the cache
   int64_t in_use_ = 0;
 };
 

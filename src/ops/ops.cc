@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "base/fail.h"
-#include "base/memory_pages.h"
 #include "tensor/quantized.h"
 
 namespace stapes {
@@ -190,19 +189,10 @@ void Ops::attention_paged(const op::AttentionPaged& args) const {
 }
 
 Buffer Ops::buffer(int64_t count) const {
-  constexpr std::align_val_t kLine{64}, kLargePage{kLargePageBytes};
-  constexpr size_t kWorthLargePages =
-      4 * kLargePageBytes;  // what is taken is cleared in whole ones
-  const size_t size_bytes = static_cast<size_t>(count) * sizeof(float);
-  const auto allocate = [&](std::align_val_t alignment) {
-    return static_cast<float*>(::operator new[](size_bytes, alignment));
-  };
-  if (size_bytes < kWorthLargePages)
-    return {allocate(kLine), count, [](float* p) noexcept { ::operator delete[](p, kLine); }};
-  Buffer large{allocate(kLargePage), count,
-               [](float* p) noexcept { ::operator delete[](p, kLargePage); }};
-  ask_for_large_pages(std::as_bytes(large.values()));
-  return large;
+  constexpr std::align_val_t kAlignment{64};
+  auto* data =
+      static_cast<float*>(::operator new[](static_cast<size_t>(count) * sizeof(float), kAlignment));
+  return {data, count, [](float* p) noexcept { ::operator delete[](p, kAlignment); }};
 }
 
 void Ops::upload(std::span<const float> host, std::span<float> device) const {
