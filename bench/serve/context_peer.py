@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 
-from server_peer import free_port, wait_until_ready
+from server_peer import count, free_port, wait_until_ready
 
 
 def peer_rate(port, context, tokens, seed):
@@ -46,8 +46,8 @@ def main():
     parser.add_argument("model")
     parser.add_argument("peer")
     parser.add_argument("--contexts", default="128,8192")
-    parser.add_argument("--tokens", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tokens", type=count, default=32)
+    parser.add_argument("--rounds", type=count, default=3)
     options = parser.parse_args()
     contexts = [int(context) for context in options.contexts.split(",")]
 

@@ -17,6 +17,13 @@ import threading
 import time
 
 
+def count(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -106,10 +113,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ours")
     parser.add_argument("peer")
-    parser.add_argument("--streams", type=int, default=16)
-    parser.add_argument("--tokens", type=int, default=96)
-    parser.add_argument("--prompt", type=int, default=80)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--streams", type=count, default=16)
+    parser.add_argument("--tokens", type=count, default=96)
+    parser.add_argument("--prompt", type=count, default=80)
+    parser.add_argument("--rounds", type=count, default=3)
     options = parser.parse_args()
 
     servers = []

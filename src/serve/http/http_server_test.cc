@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <future>
 #include <thread>
 
 #include "serve/testing/raw_client.h"
@@ -289,6 +292,26 @@ TEST_F(HttpServerTest, StopEndsEverythingAtOnce) {
   EXPECT_TRUE(running.has_ended());
   app_.queue("/slow")->put_piece("too late");  // wakes nobody
   EXPECT_EQ(app_.ends(2).back().status, 499);
+}
+
+// A tick that was due at that moment once set the next one, and the end waited for it forever.
+TEST(HttpServer, StopsWhileATickIsDue) {
+  using std::chrono::microseconds;
+  TestApp app;
+  HttpOptions options = any_port();
+  options.head_time = std::chrono::milliseconds(1);  // a tick comes every 5 ms
+  const auto stop_around_the_first_tick = [&] {
+    for (microseconds offset(4'800); offset < microseconds(5'300); offset += microseconds(2)) {
+      const StartedServer server(options, app);
+      const auto begin = std::chrono::steady_clock::now();
+      while (std::chrono::steady_clock::now() < begin + offset) {
+      }
+    }
+  };
+  std::future<void> stopped = std::async(std::launch::async, stop_around_the_first_tick);
+  if (stopped.wait_for(std::chrono::seconds(60)) == std::future_status::ready) return;
+  ADD_FAILURE() << "a server did not stop";
+  std::abort();  // nothing else ends a thread that waits
 }
 
 TEST_F(HttpServerTest, ManyClientsAtOnce) {
