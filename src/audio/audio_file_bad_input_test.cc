@@ -230,7 +230,7 @@ TEST_F(BadAudio, APipeIsReadToItsEnd) {
   writer.join();
 }
 
-#ifndef __SANITIZE_ADDRESS__  // which keeps shadow memory of its own
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow memory counts
 int64_t peak_memory_bytes() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)

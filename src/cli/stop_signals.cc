@@ -1,6 +1,7 @@
 #include "cli/stop_signals.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,6 +55,10 @@ StopSignals::~StopSignals() {
 }
 
 StopSignals::News StopSignals::wait() {
+  // ThreadSanitizer puts handlers off until a call returns: a signal ends poll(), but not read().
+  pollfd end{.fd = read_end_, .events = POLLIN, .revents = 0};
+  while (::poll(&end, 1, -1) < 0 && errno == EINTR) {
+  }
   char byte = 0;
   while (::read(read_end_, &byte, 1) < 0 && errno == EINTR) {
   }
