@@ -97,6 +97,7 @@ struct Kernels {
                        float* y);
   void (*gelu_erf)(const float* x, int64_t count, float* y);
   void (*silu_mul)(const float* gate, const float* up, int64_t count, float* y);
+  // head: [2 · half]; (head[i], head[half + i]) is turned by the angle of cosine[i], sine[i].
   void (*rotate_head)(const float* cosine, const float* sine, int64_t half, float* head);
   void (*softmax_row)(const float* x, int64_t count, float* y);
   void (*attend_chunk)(const AttentionChunk& chunk);

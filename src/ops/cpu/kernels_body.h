@@ -424,7 +424,6 @@ void silu_mul(const float* gate, const float* up, int64_t count, float* y) {
   }
 }
 
-// The pairs (head[i], head[half + i]), turned.
 void rotate_head(const float* cosine, const float* sine, int64_t half, float* head) {
   int64_t i = 0;
   for (; i + kLanes <= half; i += kLanes) {
