@@ -107,9 +107,9 @@ size_t index_of_mass(std::span<const float> weights, double mass) {
     }
     mass = 0;  // rounding: the next weight that is not 0
   }
-  const auto last = std::ranges::find_if(weights.rbegin(), weights.rend(),
-                                         [](float weight) { return weight != 0; });
-  return static_cast<size_t>(weights.rend() - last) - (last == weights.rend() ? 0 : 1);
+  size_t last = weights.size() - 1;
+  while (last > 0 && weights[last] == 0) --last;
+  return last;
 }
 
 float threshold_of_count(std::span<const float> weights, int64_t count) {

@@ -18,7 +18,8 @@ double exponentiate(std::span<const float> values, float highest, double tempera
                     std::span<float> weights);
 
 // Where the sum of the weights from the first one on comes to exceed `mass`, which is below their
-// sum; where rounding keeps it from that, the last weight that is not 0. None is negative.
+// sum; where rounding keeps it from that, the last weight that is not 0. There is one at least, and
+// none is negative.
 size_t index_of_mass(std::span<const float> weights, double mass);
 
 // What the `count` largest weights, or those that make up the share `mass` of the weights' sum, are

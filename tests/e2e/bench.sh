@@ -12,7 +12,7 @@ has out '"machine":{"threads":2,' '"bandwidth_gb_s":' '"int8_gop_s":' '"f32_gflo
   '"results":[{"name":"prefill 16","kind":"prefill","tokens":16,"context":0,"batch":1,"tokens_per_s":' \
   '"gb_per_s":' '"share_of_bandwidth":' '"share_of_peak":' '"ms":{"median":' '"min":' '"max":' \
   '"name":"decode 2 x 2 at 8","kind":"decode","tokens":2,"context":8,"batch":2,' '"kind":"audio"' \
-  '"memory":{"rss_bytes":' '"peak_rss_bytes":' '"load_ms":null,"first_token_ms":null'
+  '"memory":{"rss_bytes":' '"peak_rss_bytes":' '"large_page_bytes":' '"load_ms":null,"first_token_ms":null'
 [[ $(wc -l <out) == 1 ]] || failed "--json prints one line"
 succeeds "$STAPES" bench "$MODEL" --prefill 0 --decode 2 --context 8 --batch 1 --audio 0 --repeat 1 --json
 has out '"load_ms":' '"first_token_ms":' '"type":"f32"'
