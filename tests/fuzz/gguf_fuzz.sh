@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# gguf_fuzz.sh SOURCE WORK GGUF_SEEDS: builds the fuzzer with clang and runs it for FUZZ_SECONDS (60 without).
+# gguf_fuzz.sh SOURCE WORK GGUF_SEEDS: builds the fuzzer with clang and runs it for FUZZ_SECONDS (20 without).
 # Exit status 77: skipped, since clang or its fuzzer is missing. A file that breaks the reader is left in WORK.
 set -euo pipefail
 source=$1 work=$2 seeds=$3
@@ -30,6 +30,6 @@ for file in "${sources[@]}"; do
 done
 clang++ "${flags[@]}" "${objects[@]}" -lfmt -o gguf_fuzz
 "$seeds" seeds
-./gguf_fuzz -max_total_time="${FUZZ_SECONDS:-60}" -max_len=16384 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+./gguf_fuzz -max_total_time="${FUZZ_SECONDS:-20}" -max_len=16384 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
   corpus seeds >fuzz.log 2>&1 || { tail -n 60 fuzz.log; exit 1; }
 tail -n 8 fuzz.log

@@ -21,15 +21,14 @@ clang++ "${flags[@]}" probe.cc -o probe 2>probe.log || skip "clang has no libFuz
 
 compiler=(clang++)
 if command -v ccache >/dev/null; then compiler=(ccache clang++); fi
-objects=()
+# One translation unit: most of a file's time is that of templates.
 for file in "$source"/tests/fuzz/http_fuzz.cc "$source"/src/base/{check,error,file,memory_pages}.cc \
   "$source"/src/serve/{api_keys,cors,error_replies,request_gate,router}.cc \
   "$source"/src/serve/http/{reply_bytes,request_reader}.cc "$source"/src/serve/openai/request_error.cc; do
-  object=$(basename "$file" .cc).o
-  "${compiler[@]}" "${flags[@]}" -c "$file" -o "$object"
-  objects+=("$object")
-done
-clang++ "${flags[@]}" "${objects[@]}" "${links[@]}" -o http_fuzz
+  echo "#include \"$file\""
+done >http.cc
+"${compiler[@]}" "${flags[@]}" -c http.cc -o http.o
+clang++ "${flags[@]}" http.o "${links[@]}" -o http_fuzz
 
 # Requests of the kinds that there are; the first three bytes choose the pieces.
 seed() { printf "$2" >"seeds/$1"; }
