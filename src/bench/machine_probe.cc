@@ -16,6 +16,7 @@
 #include "bench/huge_memory.h"
 #include "bench/memory_use.h"
 #include "bench/probe_kernels.h"
+#include "ops/cpu/matrix_unit.h"
 
 namespace stapes {
 namespace {
@@ -52,7 +53,7 @@ ProbeKernels kernels_of_this_processor() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vnni"))
-    kernels = avx512_probe();
+    kernels = has_matrix_unit() ? amx_probe() : avx512_probe();
 #endif
   return kernels;
 }

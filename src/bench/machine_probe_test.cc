@@ -9,6 +9,7 @@
 #include "bench/huge_memory.h"
 #include "bench/memory_use.h"
 #include "bench/probe_kernels.h"
+#include "ops/cpu/matrix_unit.h"
 
 namespace stapes {
 namespace {
@@ -45,6 +46,7 @@ TEST(MachineProbe, EveryFigureIsMeasured) {
   EXPECT_GT(machine.int8_gop_s, 0);
   EXPECT_GT(machine.f32_gflop_s, 0);
   EXPECT_FALSE(machine.int8_instructions.empty());
+  EXPECT_EQ(machine.int8_instructions == "AMX tdpbssd", has_matrix_unit());
 }
 
 TEST(MemoryUse, TakenMemoryShowsAndThePeakStaysUntilItIsReset) {

@@ -5,14 +5,15 @@
 #include "base/fail.h"
 #include "ops/cpu/cpu_ops.h"
 #include "ops/cpu/kernels.h"
+#include "ops/cpu/matrix_unit.h"
 #include "ops/ops.h"
 #include "ops/reference/reference_ops.h"
 
 namespace stapes {
 namespace {
 
-constexpr std::array kLevels{OpsLevel::kReference, OpsLevel::kGeneric, OpsLevel::kAvx2,
-                             OpsLevel::kAvx512, OpsLevel::kAvx512Vnni};
+constexpr std::array kLevels{OpsLevel::kReference, OpsLevel::kGeneric,    OpsLevel::kAvx2,
+                             OpsLevel::kAvx512,    OpsLevel::kAvx512Vnni, OpsLevel::kAmx};
 
 const Kernels* kernels_of(OpsLevel level) {
   switch (level) {
@@ -26,6 +27,8 @@ const Kernels* kernels_of(OpsLevel level) {
       return avx512_kernels();
     case OpsLevel::kAvx512Vnni:
       return avx512vnni_kernels();
+    case OpsLevel::kAmx:
+      return amx_kernels();
   }
   return nullptr;
 }
@@ -39,7 +42,9 @@ bool processor_has(OpsLevel level) {
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl");
   if (level == OpsLevel::kAvx512) return avx512;
-  if (level == OpsLevel::kAvx512Vnni) return avx512 && __builtin_cpu_supports("avx512vnni");
+  const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+  if (level == OpsLevel::kAvx512Vnni) return vnni;
+  if (level == OpsLevel::kAmx) return vnni && has_matrix_unit();
 #endif
   return level == OpsLevel::kReference || level == OpsLevel::kGeneric;
 }
@@ -76,6 +81,8 @@ const char* name(OpsLevel level) {
       return "avx512";
     case OpsLevel::kAvx512Vnni:
       return "avx512vnni";
+    case OpsLevel::kAmx:
+      return "amx";
   }
   return "?";
 }

@@ -297,13 +297,14 @@ class Ops {
   virtual void run(const op::AttentionPaged& args) const = 0;
 };
 
-enum class OpsLevel : uint8_t { kReference, kGeneric, kAvx2, kAvx512, kAvx512Vnni };
+enum class OpsLevel : uint8_t { kReference, kGeneric, kAvx2, kAvx512, kAvx512Vnni, kAmx };
 
 // Does this processor have what the level needs?
 bool is_supported(OpsLevel level);
 std::vector<OpsLevel> supported_ops_levels();  // kReference first, the fastest last
 const char* name(OpsLevel level);
-// "reference", "generic", "avx2", "avx512", "avx512vnni". Throws kUsage with the list otherwise.
+// "reference", "generic", "avx2", "avx512", "avx512vnni", "amx". Throws kUsage with the list
+// otherwise.
 OpsLevel parse_ops_level(std::string_view name);
 
 // The level that the environment variable STAPES_OPS names, else the fastest that this processor

@@ -106,8 +106,9 @@ struct Case {
   int64_t rows, blocks, tiles;
 };
 
-// All remainders of a group of 4 rows, of 4 streams of tiles (few rows), of a piece of 8 strips (a
-// batch) or 16 (many rows) and 3 parts, and both sides of the borders between the three.
+// All remainders of a group of 4 rows and of 16, of 4 streams of tiles (few rows), of a piece of 8
+// strips (a batch) or 16 (many rows) and 3 parts, and both sides of the borders between the three;
+// of the matrix unit's blocks of 4 tiles and 64 rows.
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (int64_t rows = 1; rows <= 17; ++rows) all.push_back({rows, 1, 1});
@@ -115,7 +116,8 @@ std::vector<Case> cases() {
     all.push_back({1, blocks, 2});
     all.push_back({9, blocks, 5});
   }
-  for (int64_t rows = 63; rows <= 68; ++rows) all.push_back({rows, 5, 4});
+  for (const int64_t rows : {24, 31, 32, 33, 63, 64, 65, 66, 67, 68, 81, 130})
+    all.push_back({rows, 5, 4});
   for (int64_t tiles = 1; tiles <= 9; ++tiles) {
     all.push_back({1 + tiles % 4, 3, tiles});
     all.push_back({11, 2, tiles});
@@ -188,6 +190,26 @@ TEST(QuantizedLinear, RowsHaveTheSameBitsAloneInAnyBatchAndWithAnyThreads) {
             some, std::span(together).subspan(static_cast<size_t>(first * outputs), some.size())))
             << name(level) << " " << name(dtype) << " rows " << first << " + " << count;
       }
+    }
+  }
+}
+
+// The vector kernels are the twin of the matrix unit's: they do the same sums in the same order.
+TEST(QuantizedLinear, TheMatrixUnitGivesTheBitsOfVectors) {
+  if (!is_supported(OpsLevel::kAmx)) GTEST_SKIP() << "SKIPPED: this processor has no matrix unit";
+  Rng rng(6);
+  const auto vectors = make_ops(OpsLevel::kAvx512Vnni, 1), tiles = make_ops(OpsLevel::kAmx, 1);
+  for (const DType dtype : kFormats) {
+    for (const Case& c : cases()) {
+      const int64_t columns = c.blocks * block_format(dtype).weights;
+      const RandomTiles weight(rng, dtype, c.tiles * kTileRows, columns);
+      const std::vector<float> x = random_values(rng, c.rows * columns);
+      std::vector<float> expected(static_cast<size_t>(c.rows * c.tiles * kTileRows));
+      std::vector<float> y(expected.size());
+      vectors->linear({.x = x, .weight = weight.view(), .bias = {}, .y = expected});
+      tiles->linear({.x = x, .weight = weight.view(), .bias = {}, .y = y});
+      EXPECT_TRUE(identical(y, expected)) << fmt::format(
+          "{} rows {} columns {} outputs {}", name(dtype), c.rows, columns, c.tiles * 16);
     }
   }
 }

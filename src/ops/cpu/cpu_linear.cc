@@ -72,19 +72,29 @@ void multiply_pieces(const Kernels& kernels, const Product& product, std::span<c
 
 }  // namespace
 
-// The rows of x in groups, as the products with weights of this dtype read them.
+// The rows of x in groups, as the products with weights of this dtype read them. Threads share the
+// rows of a group, too.
 CpuOps::PackedRows CpuOps::pack(DType dtype, std::span<const float> x, int64_t columns) const {
   const int64_t rows = static_cast<int64_t>(x.size()) / columns;
-  const int64_t group_bytes = kernels_.packed_bytes(dtype, kRowGroup, columns);
-  auto packed = std::make_unique_for_overwrite<std::byte[]>(
-      static_cast<size_t>(kernels_.packed_bytes(dtype, rows, columns)));
+  const int64_t group_rows = kernels_.row_group(dtype, rows);
+  const int64_t group_bytes = kernels_.packed_bytes(dtype, group_rows, columns);
+  const int64_t rest_bytes = kernels_.packed_bytes(dtype, rows % group_rows, columns);
+  PackedRows packed(static_cast<std::byte*>(::operator new[](
+      static_cast<size_t>(rows / group_rows * group_bytes + rest_bytes), kPackedAlignment)));
   for_chunks((rows + kRowGroup - 1) / kRowGroup, kRowGroup * columns * kPackCost,
              [&](int64_t begin, int64_t end) {
-               for (int64_t group = begin; group < end; ++group) {
-                 const int64_t first = group * kRowGroup;
-                 kernels_.pack_rows(dtype, x.data() + first * columns,
-                                    std::min(kRowGroup, rows - first), columns,
-                                    packed.get() + group * group_bytes);
+               for (int64_t part = begin; part < end; ++part) {
+                 const int64_t group = part * kRowGroup / group_rows;
+                 const int64_t first = group * group_rows;
+                 const int64_t rows_of_group = std::min(group_rows, rows - first);
+                 const int64_t first_row = part * kRowGroup - first;
+                 kernels_.pack_rows({.dtype = dtype,
+                                     .x = x.data() + first * columns,
+                                     .rows = rows_of_group,
+                                     .columns = columns,
+                                     .first_row = first_row,
+                                     .last_row = std::min(first_row + kRowGroup, rows_of_group),
+                                     .packed = packed.get() + group * group_bytes});
                }
              });
   return packed;

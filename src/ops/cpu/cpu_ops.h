@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -39,8 +40,13 @@ class CpuOps : public Ops {
   void run(const op::KvWrite& args) const override;
   void run(const op::AttentionPaged& args) const override;
 
-  // Rows as the products with weights of this dtype read them.
-  using PackedRows = std::unique_ptr<std::byte[]>;
+  // Rows as the products with weights of this dtype read them, from the start of a line of the
+  // cache.
+  static constexpr std::align_val_t kPackedAlignment{64};
+  struct FreePacked {
+    void operator()(std::byte* rows) const { ::operator delete[](rows, kPackedAlignment); }
+  };
+  using PackedRows = std::unique_ptr<std::byte[], FreePacked>;
   PackedRows pack(DType dtype, std::span<const float> x, int64_t columns) const;
 
   // body(begin, end) over rows or elements that cost about `item_cost` multiplications each.

@@ -71,11 +71,13 @@ void unpack_int16(const std::byte* weight, int64_t stride_bytes,
   }
 }
 
-void pack_int16_rows(const float* x, int64_t rows, int64_t columns, std::byte* packed) {
+void pack_int16(const RowPacking& p) {
   using Format = Int16<F32>;
-  for (int64_t n = 0; n < columns; n += kStripColumns, packed += packed_strip_bytes<Format>(rows)) {
-    for (int64_t r = 0; r < rows; ++r) {
-      const float* from = x + r * columns + n;
+  const int64_t strip_bytes = packed_strip_bytes<Format>(p.rows);
+  std::byte* packed = p.packed;
+  for (int64_t n = 0; n < p.columns; n += kStripColumns, packed += strip_bytes) {
+    for (int64_t r = p.first_row; r < p.last_row; ++r) {
+      const float* from = p.x + r * p.columns + n;
       Vec top = splat(0.0F);
       for (int64_t i = 0; i < kStripColumns; i += kLanes)
         top = max(top, max(load(from + i), -load(from + i)));
@@ -86,7 +88,7 @@ void pack_int16_rows(const float* x, int64_t rows, int64_t columns, std::byte* p
         const auto values = __builtin_convertvector(rounded(load(from + i), inverse), VecI16);
         std::memcpy(packed + r * Format::kXBytes + 2 * i, &values, sizeof(values));
       }
-      std::memcpy(packed + rows * Format::kXBytes + 4 * r, &scale, 4);
+      std::memcpy(packed + p.rows * Format::kXBytes + 4 * r, &scale, 4);
     }
   }
 }
@@ -107,13 +109,13 @@ void unpack_piece(const QuantizedProduct& p, int64_t first_part, int64_t parts, 
 void multiply_blocks(const QuantizedProduct& p) {
   switch (p.dtype) {
     case DType::kQ8_0:
-      return multiply_format<Q8_0>(p);
+      return multiply_quantized<Q8_0>(p);
     case DType::kQ4_0:
-      return multiply_format<Q4_0>(p);
+      return multiply_quantized<Q4_0>(p);
     case DType::kQ4_K:
-      return multiply_format<Q4_K>(p);
+      return multiply_quantized<Q4_K>(p);
     case DType::kQ6_K:
-      return multiply_format<Q6_K>(p);
+      return multiply_quantized<Q6_K>(p);
     case DType::kF16:
       return multiply_many<Int16<F16>>(p);
     default:
@@ -121,24 +123,29 @@ void multiply_blocks(const QuantizedProduct& p) {
   }
 }
 
-void pack_rows(DType dtype, const float* x, int64_t rows, int64_t columns, std::byte* packed) {
-  switch (dtype) {
+int64_t row_group(DType dtype, int64_t rows) {
+  return is_quantized(dtype) ? quantized_row_group(dtype, rows) : kRowGroup;
+}
+
+void pack_rows(const RowPacking& rows) {
+  switch (rows.dtype) {
     case DType::kQ8_0:
-      return pack_format<Q8_0>(x, rows, columns, packed);
+      return pack_quantized<Q8_0>(rows);
     case DType::kQ4_0:
-      return pack_format<Q4_0>(x, rows, columns, packed);
+      return pack_quantized<Q4_0>(rows);
     case DType::kQ4_K:
-      return pack_format<Q4_K>(x, rows, columns, packed);
+      return pack_quantized<Q4_K>(rows);
     case DType::kQ6_K:
-      return pack_format<Q6_K>(x, rows, columns, packed);
+      return pack_quantized<Q6_K>(rows);
     default:
-      return pack_int16_rows(x, rows, columns, packed);
+      return pack_int16(rows);
   }
 }
 
 int64_t packed_bytes(DType dtype, int64_t rows, int64_t columns) {
   const int64_t strips = columns / kStripColumns;
   if (!is_quantized(dtype)) return strips * packed_strip_bytes<Int16<F32>>(rows);
-  return strips *
-         (dtype == DType::kQ6_K ? packed_strip_bytes<Q6_K>(rows) : packed_strip_bytes<Q8_0>(rows));
+  const int64_t stored = stored_rows(rows);
+  return strips * (dtype == DType::kQ6_K ? packed_strip_bytes<Q6_K>(stored)
+                                         : packed_strip_bytes<Q8_0>(stored));
 }

@@ -30,7 +30,7 @@ struct LinearTile {
 struct QuantizedProduct {
   DType dtype = DType::kQ8_0;        // of the weight
   const std::byte* tiles = nullptr;  // [outputs, columns]
-  const std::byte* x = nullptr;      // packed groups of up to kRowGroup rows
+  const std::byte* x = nullptr;      // packed groups of up to row_group() rows
   const float* bias = nullptr;       // [outputs] or null
   float* y = nullptr;                // [rows, outputs]
   int64_t rows = 0;
@@ -39,7 +39,19 @@ struct QuantizedProduct {
   int64_t first_tile = 0;
   int64_t last_tile = 0;
 };
-inline constexpr int64_t kRowGroup = 4;
+inline constexpr int64_t kRowGroup = 4;  // rows whose sums of several outputs fit into registers
+
+// Rows [first_row, last_row) of a group, to be packed for products with weights of a dtype. The
+// parts of a group may be packed by several threads.
+struct RowPacking {
+  DType dtype = DType::kQ8_0;  // of the weight
+  const float* x = nullptr;    // [rows, columns], the whole group
+  int64_t rows = 0;            // at most row_group()
+  int64_t columns = 0;
+  int64_t first_row = 0;
+  int64_t last_row = 0;
+  std::byte* packed = nullptr;  // packed_bytes() of the group
+};
 
 // Some queries against a chunk of the keys and values of one head.
 //   scores = q · key; of the keys that a query sees: largest = max, total = Σ e^(score - largest),
@@ -87,9 +99,11 @@ struct Kernels {
   const char* name;
   void (*widen)(const std::byte* values, DType dtype, int64_t count, float* out);
   void (*linear)(const LinearTile& tile);
-  // Packs a group of rows [rows, columns], at most kRowGroup, for products with weights of a dtype.
-  void (*pack_rows)(DType dtype, const float* x, int64_t rows, int64_t columns, std::byte* packed);
-  int64_t (*packed_bytes)(DType dtype, int64_t rows, int64_t columns);
+  // How many of the rows of a product stand in a group, a multiple of kRowGroup. The last group has
+  // what is left.
+  int64_t (*row_group)(DType dtype, int64_t rows);
+  void (*pack_rows)(const RowPacking& packing);
+  int64_t (*packed_bytes)(DType dtype, int64_t rows, int64_t columns);  // of one group
   void (*multiply_blocks)(const QuantizedProduct& product);
   void (*layer_norm_row)(const float* x, const float* weight, const float* bias, double epsilon,
                          int64_t width, float* y);
@@ -108,5 +122,6 @@ const Kernels* generic_kernels();
 const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
 const Kernels* avx512vnni_kernels();
+const Kernels* amx_kernels();
 
 }  // namespace stapes

@@ -14,28 +14,8 @@ namespace stapes {
 namespace {
 
 constexpr char kLevelName[] = "avx512";
-constexpr int kLanes = 16;
-constexpr int kRowTile = 4;
-using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
 
-inline Vec splat(float value) {
-  return (Vec)_mm512_set1_ps(value);
-}
-
-inline Vec fma(const Vec& a, const Vec& b, const Vec& c) {
-  return (Vec)_mm512_fmadd_ps(a, b, c);
-}
-
-inline Vec load_f16(const std::byte* p) {
-  // The masked form: the plain one reads an undefined register, of which GCC 12 warns.
-  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  return (Vec)_mm512_maskz_cvtph_ps(0xffff, half);
-}
-
-inline Vec load_bf16(const std::byte* p) {
-  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  return (Vec)_mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, half), 16);
-}
+#include "ops/cpu/avx512_vectors_body.h"
 
 #include "ops/cpu/kernels_body.h"
 
@@ -70,6 +50,8 @@ constexpr int kMemoryStreams = 4;
 #include "ops/cpu/quantized_body.h"
 
 #include "ops/cpu/quantized_batch_body.h"
+
+#include "ops/cpu/without_tiles_body.h"
 
 #include "ops/cpu/int16_body.h"
 

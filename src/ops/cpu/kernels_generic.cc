@@ -81,6 +81,8 @@ constexpr int kMemoryStreams = 1;
 
 #include "ops/cpu/quantized_batch_body.h"
 
+#include "ops/cpu/without_tiles_body.h"
+
 #include "ops/cpu/int16_body.h"
 
 #include "ops/cpu/integer_attention_body.h"

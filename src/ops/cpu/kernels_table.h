@@ -3,6 +3,7 @@
 constexpr Kernels kKernels{.name = kLevelName,
                            .widen = widen,
                            .linear = linear,
+                           .row_group = row_group,
                            .pack_rows = pack_rows,
                            .packed_bytes = packed_bytes,
                            .multiply_blocks = multiply_blocks,

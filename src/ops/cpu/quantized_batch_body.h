@@ -125,19 +125,26 @@ constexpr int64_t kBatchStrips = 8;  // of a piece: two of them stay in the firs
 
 template <typename Format>
 struct UnpackNextPiece {
+  static constexpr int64_t kStripBytes = Format::kBytes / Format::kStrips;
   const std::byte* from;
   typename Format::AStrip* to;
   int64_t count;  // strips; 0: nothing is left to unpack
   int64_t part_of_tile;
   const std::byte* fetched;
 
-  [[gnu::always_inline]] void operator()(int64_t s, const std::byte* = nullptr) const {
+  [[gnu::always_inline]] void unpack(int64_t s) const {
+    if (s < count && s % Format::kStrips == 0)
+      Format::unpack(from + s * kStripBytes, part_of_tile, to + s);
+  }
+  [[gnu::always_inline]] void fetch(int64_t s) const {
     if (s >= count) return;
-    constexpr int64_t kBytes = Format::kBytes / Format::kStrips;
-    if (s % Format::kStrips == 0) Format::unpack(from + s * kBytes, part_of_tile, to + s);
 #pragma GCC unroll 16
-    for (int64_t line = 0; line < kBytes; line += kLineBytes)
-      __builtin_prefetch(fetched + s * kBytes + line, 0, 3);
+    for (int64_t line = 0; line < kStripBytes; line += kLineBytes)
+      __builtin_prefetch(fetched + s * kStripBytes + line, 0, 3);
+  }
+  [[gnu::always_inline]] void operator()(int64_t s, const std::byte* = nullptr) const {
+    unpack(s);
+    fetch(s);
   }
   // The strips from `begin` on: the next piece may be longer than that which is multiplied.
   void rest(int64_t begin) const {
@@ -219,7 +226,7 @@ void multiply_batch(const QuantizedProduct& p) {
 }
 
 template <typename Format>
-void multiply_format(const QuantizedProduct& p) {
+void multiply_in_vectors(const QuantizedProduct& p) {
   if (p.rows > kMostBatchRows) return multiply_many<Format>(p);
   if (p.rows > kRowGroup) return multiply_batch<Format>(p);
   with_count(p.rows, [&]<int kRows>() { multiply_few<Format, kRows>(p); });

@@ -15,13 +15,18 @@ constexpr int64_t kStripColumns = 32;
 constexpr int64_t kStripWords = 8;  // of four 8-bit weights, or 16 of two 16-bit ones
 constexpr int64_t kTileParts = kTileRows / kLanes;
 
-// Packed rows, in groups of up to kRowGroup rows; a group of g rows holds for each strip
+// Packed rows, in groups of up to row_group() rows; a group of g rows holds for each strip
 //   int8 x[g][32]; f32 scale[g]; offset[g] (of two halves: [2][g])
 // where the offset is what the format adds to a block's product because its weights are stored
 // unsigned: int32 -zero point · Σ x (Q8_0, Q4_0, Q6_K), or f32 scale · Σ x (Q4_K).
 template <typename Format>
 constexpr int64_t packed_strip_bytes(int64_t rows) {
   return rows * (Format::kXBytes + 4 + 4 * Format::kOffsets);
+}
+
+// Rows that a group of this many is filled up to.
+constexpr int64_t stored_rows(int64_t rows) {
+  return rows <= kRowGroup ? rows : (rows + kRowGroup - 1) / kRowGroup * kRowGroup;
 }
 
 template <int kScales, int64_t kWords = kStripWords>
@@ -54,6 +59,7 @@ Vec to_float(const VecI& v) {
 
 // Each format says how its blocks become strips, and how a strip is multiplied.
 struct Q8_0 {
+  static constexpr DType kDType = DType::kQ8_0;
   static constexpr int64_t kStrips = 1;
   static constexpr int64_t kBytes = 34 * kTileRows;  // of one block of all rows of a tile
   static constexpr int64_t kWords = kStripWords, kXBytes = kStripColumns;
@@ -76,6 +82,7 @@ struct Q8_0 {
 };
 
 struct Q4_0 {
+  static constexpr DType kDType = DType::kQ4_0;
   static constexpr int64_t kStrips = 1;
   static constexpr int64_t kBytes = 18 * kTileRows;
   static constexpr int64_t kWords = kStripWords, kXBytes = kStripColumns;
@@ -101,6 +108,7 @@ struct Q4_0 {
 };
 
 struct Q4_K {
+  static constexpr DType kDType = DType::kQ4_K;
   static constexpr int64_t kStrips = 8;
   static constexpr int64_t kBytes = 144 * kTileRows;
   static constexpr int64_t kWords = kStripWords, kXBytes = kStripColumns;
@@ -147,6 +155,7 @@ struct Q4_K {
 };
 
 struct Q6_K {
+  static constexpr DType kDType = DType::kQ6_K;
   static constexpr int64_t kStrips = 8;
   static constexpr int64_t kBytes = 210 * kTileRows;
   static constexpr int64_t kWords = kStripWords, kXBytes = kStripColumns;
@@ -353,12 +362,22 @@ struct PackedStrip {
 }
 
 template <typename Format>
-void pack_format(const float* x, int64_t rows, int64_t columns, std::byte* packed) {
-  for (int64_t n = 0; n < columns; n += kStripColumns) {
+void pack_quantized(const RowPacking& p) {
+  const int64_t rows = stored_rows(p.rows);
+  // The last rows' packer also fills the group up: a scale of 0 makes sums of 0.
+  const int64_t filled = p.last_row == p.rows ? rows : p.last_row;
+  std::byte* packed = p.packed;
+  for (int64_t n = 0; n < p.columns;
+       n += kStripColumns, packed += packed_strip_bytes<Format>(rows)) {
     std::byte* scales = packed + rows * kStripColumns;
     std::byte* offsets = scales + 4 * rows;
-    for (int64_t r = 0; r < rows; ++r) {
-      const PackedStrip strip = pack_strip(x + r * columns + n, packed + r * kStripColumns);
+    for (int64_t r = p.first_row; r < filled; ++r) {
+      std::byte* values = packed + r * kStripColumns;
+      PackedStrip strip{};
+      if (r < p.last_row)
+        strip = pack_strip(p.x + r * p.columns + n, values);
+      else
+        std::memset(values, 0, kStripColumns);
       std::memcpy(scales + 4 * r, &strip.scale, 4);
       const int32_t both = strip.sums[0] + strip.sums[1];
       if constexpr (Format::kMinimum) {
@@ -374,6 +393,5 @@ void pack_format(const float* x, int64_t rows, int64_t columns, std::byte* packe
         }
       }
     }
-    packed += packed_strip_bytes<Format>(rows);
   }
 }
