@@ -5,6 +5,8 @@ SHELL := bash
 
 PRESET ?= release
 JOBS ?= $(shell nproc)
+# A quarter of the time tests wait: for processes, sockets, signals.
+TEST_JOBS ?= $(shell expr $(JOBS) + 1)
 SAMPLE ?= samples/five-zero-nine-two.wav
 QUESTION ?= Which digits are spoken?
 
@@ -34,7 +36,7 @@ test: ## install what is missing, build everything, run all tests (PRESET=releas
 	@scripts/setup.sh test
 	@cmake --preset $(PRESET) -DSTAPES_TRAIN=ON -DSTAPES_TESTS=ON $(call unity,$(PRESET))
 	@cmake --build --preset $(PRESET) -j $(JOBS)
-	@ctest --preset $(PRESET) -j $(JOBS)
+	@ctest --preset $(PRESET) -j $(TEST_JOBS)
 
 asan: ## all tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory test PRESET=asan
