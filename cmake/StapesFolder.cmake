@@ -21,8 +21,8 @@ endfunction()
 # per folder. Not for folders and kernels where speed is measured: their code is the same in every kind of build.
 set(STAPES_FILE_BY_FILE base audio text tensor ops model engine bench)
 
-# Loops over numbers get all that the compiler can do (-O3, CMake's Release); elsewhere more than a LEVEL costs a fifth of
-# the time to build, and nobody would notice.
+# stapes_optimize(TARGET LEVEL): of a Release, which is -O3 in CMake. Loops over numbers need that; elsewhere it costs a
+# fifth of the time to compile.
 set(STAPES_LOOPS_OVER_NUMBERS audio tensor ops model engine bench train)
 function(stapes_optimize target level)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:${level}>)

@@ -1,5 +1,6 @@
 // The matrix unit: tiles of 16 rows of 64 bytes (AMX).
 #include "bench/probe_kernels.h"
+#include "ops/cpu/matrix_unit.h"
 
 #if defined(__x86_64__)
 
@@ -10,13 +11,8 @@ constexpr int kTiles = 4;  // of sums, more than latency times throughput
 
 // What is in the tiles does not matter.
 int64_t int8_dot(int64_t iterations) {
-  struct alignas(64) {  // as LDTILECFG reads it
-    uint8_t palette = 1;
-    uint8_t start_row = 0;
-    uint8_t reserved[14] = {};
-    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64};
-    uint8_t rows[16] = {16, 16, 16, 16, 16, 16};
-  } shapes;
+  TileShapes shapes;
+  for (int tile = 0; tile < kTiles + 2; ++tile) shapes.set(tile, 16, 64);
   asm volatile("ldtilecfg %0" ::"m"(shapes));
   for (int64_t i = 0; i < iterations; ++i) {
     asm volatile(

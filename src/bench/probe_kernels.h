@@ -34,7 +34,7 @@ struct ProbeKernels {
 };
 ProbeKernels generic_probe();
 ProbeKernels avx2_probe();
-ProbeKernels avx512_probe();
-ProbeKernels amx_probe();  // int8_dot needs AVX-512 VNNI
+ProbeKernels avx512_probe();  // int8_dot needs AVX-512 VNNI
+ProbeKernels amx_probe();     // the same but for int8_dot, which needs has_matrix_unit()
 
 }  // namespace stapes

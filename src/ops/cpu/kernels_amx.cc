@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "ops/cpu/kernels.h"
+#include "ops/cpu/matrix_unit.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

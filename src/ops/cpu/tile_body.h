@@ -49,37 +49,24 @@ inline void multiply_tiles() {
                "i"(kWeights));
 }
 
-// The shapes of the tile registers, for whole groups and a last one of `rest` rows, for as long as
-// the object lives. Then they are given up: full ones cost the kernel time at each change of
-// threads.
-class TileShapes {
+// The tile registers, for whole groups and a last one of `rest` rows, for as long as the object
+// lives. Then they are given up: full ones cost the kernel time at each change of threads.
+class TileRegisters {
  public:
-  explicit TileShapes(int64_t rest) {
-    set(kWeightTile, kStripWords, kLineBytes);
-    set(kRowsTile<true>, kTileGroup, kStripColumns);
-    set(kSumsTile<true>, kTileGroup, kLineBytes);
+  explicit TileRegisters(int64_t rest) {
+    TileShapes shapes;
+    shapes.set(kWeightTile, kStripWords, kLineBytes);
+    shapes.set(kRowsTile<true>, kTileGroup, kStripColumns);
+    shapes.set(kSumsTile<true>, kTileGroup, kLineBytes);
     if (rest > 0) {
-      set(kRowsTile<false>, rest, kStripColumns);
-      set(kSumsTile<false>, rest, kLineBytes);
+      shapes.set(kRowsTile<false>, rest, kStripColumns);
+      shapes.set(kSumsTile<false>, rest, kLineBytes);
     }
-    asm volatile("ldtilecfg %0" ::"m"(shapes_));
+    asm volatile("ldtilecfg %0" ::"m"(shapes));
   }
-  ~TileShapes() { asm volatile("tilerelease"); }
-  TileShapes(const TileShapes&) = delete;
-  TileShapes& operator=(const TileShapes&) = delete;
-
- private:
-  void set(int tile, int64_t rows, int64_t row_bytes) {
-    shapes_.rows[tile] = static_cast<uint8_t>(rows);
-    shapes_.row_bytes[tile] = static_cast<uint16_t>(row_bytes);
-  }
-  struct alignas(64) {  // as LDTILECFG reads it
-    uint8_t palette = 1;
-    uint8_t start_row = 0;
-    uint8_t reserved[14] = {};
-    uint16_t row_bytes[16] = {};
-    uint8_t rows[16] = {};
-  } shapes_;
+  ~TileRegisters() { asm volatile("tilerelease"); }
+  TileRegisters(const TileRegisters&) = delete;
+  TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
 // Weights as the matrix unit wants them, signed, so that nothing has to be added to a product.
@@ -89,7 +76,8 @@ struct InTiles {
   using Type = Format;
 };
 
-struct SignedQ8_0 : Q8_0 {  // as they are stored
+// As they are stored.
+struct SignedQ8_0 : Q8_0 {
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t, Strip<1>* strip) {
     strip->scale[0] = load_f16(block);
     const std::byte* words = block + kTileRows * 2;
@@ -110,8 +98,8 @@ inline VecI minus_eight(const VecI& v) {
                                          _mm512_set1_epi8(static_cast<char>(0x80)), kAndXor);
 }
 
-struct SignedQ4_0
-    : Q4_0 {  // 16 times as large, which is one instruction; the scale makes up for it
+// 16 times as large, which is one instruction; the scale makes up for it.
+struct SignedQ4_0 : Q4_0 {
   [[gnu::always_inline]] static void unpack(const std::byte* block, int64_t, Strip<1>* strip) {
     strip->scale[0] = load_f16(block) * (1.0F / 16);
     const std::byte* words = block + kTileRows * 2;
@@ -267,7 +255,7 @@ void with_tile_rows(int64_t rows, const Run& run) {
 
 template <typename Format>
 void multiply_in_tiles(const QuantizedProduct& p) {
-  const TileShapes shapes(stored_rows(p.rows % kTileGroup));
+  const TileRegisters registers(stored_rows(p.rows % kTileGroup));
   const TilePieces<Format> pieces{p};
   alignas(64) typename Format::AStrip memory[2][kPieceOfTile];
   alignas(64) float partial[kBlockTiles][kBlockRows][kLanes];
